@@ -1,0 +1,48 @@
+package manifest
+
+import (
+	"strconv"
+
+	"netsensor/internal/strict"
+)
+
+// Severity says how bad a finding is.
+type Severity uint8
+
+// The severities, worst last. An Error stops a run.
+const (
+	Info Severity = iota + 1
+	Warning
+	Error
+)
+
+// String returns "info", "warning" or "error".
+func (s Severity) String() string {
+	switch s {
+	case Info:
+		return "info"
+	case Warning:
+		return "warning"
+	case Error:
+		return "error"
+	}
+	return "severity " + strconv.Itoa(int(s))
+}
+
+// Finding is what a check has to say about one place in a document.
+type Finding struct {
+	ID       string // stable: "wide-cidr", …
+	Severity Severity
+	File     string
+	Line     int // from 1; 0 for the document as a whole
+	Column   int // from 1, in characters
+	Pointer  string
+	Message  string
+	Remedy   string // empty when there is nothing to advise
+}
+
+// Position returns line and column of p, both 0 for no place.
+func (m *Manifest) Position(p strict.Pos) (line, column int) { return m.doc.Position(p) }
+
+// Position returns line and column of p, both 0 for no place.
+func (b *Bindings) Position(p strict.Pos) (line, column int) { return b.doc.Position(p) }

@@ -1,0 +1,102 @@
+package manifest
+
+import "strings"
+
+// maxExpanded bounds what one name may expand to, whatever the variables are bound to.
+const maxExpanded = 4096
+
+// Enabled returns which of m's features are on at this site: what the binding says, else the default; required
+// features always. A feature that is on turns on what it requires.
+func (b *Bound) Enabled(m *Manifest) map[string]bool {
+	on := make(map[string]bool, len(m.Features))
+	var turnOn func(name string)
+	turnOn = func(name string) {
+		f, known := m.Features[name]
+		if !known || on[name] {
+			return
+		}
+		on[name] = true
+		for _, r := range f.Requires {
+			turnOn(r)
+		}
+	}
+	for name, f := range m.Features {
+		enabled := f.Default == On
+		if s, bound := b.Features[name]; bound {
+			enabled = s.On
+		}
+		if enabled || f.Required {
+			turnOn(name)
+		}
+	}
+	return on
+}
+
+// values returns what a variable is bound to, else its default, else nil.
+func (b *Bound) values(m *Manifest, variable string) []Item {
+	if v, bound := b.Variables[variable]; bound {
+		return v.Items
+	}
+	if v := m.Variables[variable]; v.Default != "" {
+		return []Item{{Text: v.Default, Pos: v.Pos}}
+	}
+	return nil
+}
+
+// Expand returns the names that n stands for at this site: n itself where it holds no variable, else one for each
+// combination of what its variables are bound to. There are none where a variable is neither bound nor has a
+// default.
+func (b *Bound) Expand(m *Manifest, n Name) []Name {
+	text := n.Text()
+	if !strings.Contains(text, "${") {
+		return []Name{n}
+	}
+	texts := b.expand(m, text)
+	names := make([]Name, len(texts))
+	for i, t := range texts {
+		names[i] = n
+		if n.Suffix != "" {
+			names[i].Suffix = t
+		} else {
+			names[i].Exact = t
+		}
+	}
+	return names
+}
+
+// expand replaces the variables of text one after the other; a value is never looked at for variables again.
+func (b *Bound) expand(m *Manifest, text string) []string {
+	done := []string{""}
+	for {
+		before, rest, found := strings.Cut(text, "${")
+		for i := range done {
+			done[i] += before
+		}
+		if !found {
+			return done
+		}
+		variable, after, closed := strings.Cut(rest, "}")
+		if !closed {
+			return nil
+		}
+		values := b.values(m, variable)
+		if len(values) == 0 || len(done)*len(values) > maxExpanded {
+			return nil
+		}
+		next := make([]string, 0, len(done)*len(values))
+		for _, d := range done {
+			for _, v := range values {
+				next = append(next, d+v.Text)
+			}
+		}
+		done, text = next, after
+	}
+}
+
+// Text returns the name or the suffix.
+func (n *Name) Text() string {
+	if n.Suffix != "" {
+		return n.Suffix
+	}
+	return n.Exact
+}
