@@ -59,6 +59,8 @@ type Interface struct {
 type Stats struct {
 	Packets, Bytes uint64
 	Drops, IfDrops uint64
+	// Oversized counts frames of a file that were shortened to Options.MaxFrame.
+	Oversized uint64
 	// BytesRead is the position in the (compressed) input, for a progress bar; Size its length, 0 when unknown.
 	BytesRead, Size int64
 	// Truncated says that the file ends within a record.
