@@ -52,6 +52,9 @@ type Peek struct {
 	ClientPort, ServerPort uint16
 	Midstream              bool // the beginning of the flow was not seen: Data may start anywhere
 	End                    bool // no more bytes will come: Maybe means No
+	// Reversed is set by a probe that answers Yes or Likely and knows from the content that the sender is the
+	// server although Dir says ToServer, or the other way round. It is heeded only where the roles are a guess.
+	Reversed bool
 }
 
 // Port reports whether either port of the flow is p. Ports break ties only; the content decides.
@@ -114,6 +117,9 @@ type Context struct {
 	ClientPort, ServerPort uint16
 	Midstream              bool
 	Need                   int // set by Feed; see Stream
+	// Closed is set for End: the direction ended with a FIN and nothing of it was lost before. It is what tells
+	// a whole file from a cut one where closing the connection ends it.
+	Closed [2]bool
 	Sink                   Sink
 }
 
