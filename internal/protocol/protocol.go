@@ -120,7 +120,7 @@ type Context struct {
 	// Closed is set for End: the direction ended with a FIN and nothing of it was lost before. It is what tells
 	// a whole file from a cut one where closing the connection ends it.
 	Closed [2]bool
-	Sink                   Sink
+	Sink   Sink
 }
 
 // Sink takes observations. Everything in o is lent for the call.
