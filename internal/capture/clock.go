@@ -1,9 +1,13 @@
 package capture
 
-import "math/bits"
+import (
+	"math"
+	"math/bits"
+)
 
-// maxSeconds bounds times: to 2106, as pcap's 32 bits do, so that sums with timeouts cannot overflow.
-const maxSeconds = 1 << 32
+// maxSeconds bounds times: to the year 2255, seven years short of what int64 holds, so that sums with timeouts cannot
+// overflow.
+const maxSeconds = 9_000_000_000
 
 // clock turns the timestamps of a pcapng interface into ns since the Unix epoch.
 type clock struct {
@@ -13,7 +17,7 @@ type clock struct {
 }
 
 func newClock(resolution byte, offset int64) clock {
-	c := clock{resolution: resolution, offset: max(-1<<40, min(offset, 1<<40))}
+	c := clock{resolution: resolution, offset: offset}
 	if resolution <= 9 && offset == 0 {
 		c.mul = pow10(9 - resolution)
 		c.limit = maxSeconds * pow10(resolution)
@@ -28,10 +32,16 @@ func (c *clock) time(ticks uint64) int64 {
 	return c.exact(ticks)
 }
 
-// exact is time for every resolution and offset; times before 1970 and after 2106 become those limits.
+// exact is time for every resolution and offset; times before 1970 and after maxSeconds become those limits.
 func (c *clock) exact(ticks uint64) int64 {
 	sec, nsec := c.split(ticks)
-	s := int64(min(sec, 1<<41)) + c.offset
+	s := int64(min(sec, math.MaxInt64))
+	if c.offset > 0 {
+		// Neither alone may go beyond the limit, so the sum cannot overflow.
+		s = min(s, maxSeconds) + min(c.offset, maxSeconds)
+	} else {
+		s += c.offset
+	}
 	switch {
 	case s < 0:
 		return 0

@@ -152,9 +152,9 @@ func (f *file) decompress(lead []byte, size int64, o Options) error {
 	return nil
 }
 
-// detect chooses the walker by the first bytes of the decompressed stream.
+// detect chooses the walker by the first bytes of the decompressed stream; eight make a better error than four.
 func (f *file) detect(o Options) (walker, error) {
-	head, err := f.in.window(4)
+	head, err := f.in.window(8)
 	switch {
 	case err == io.EOF:
 		return nil, ErrEmpty
