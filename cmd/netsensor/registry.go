@@ -1,0 +1,20 @@
+package main
+
+import (
+	"netsensor/internal/dns"
+	"netsensor/internal/http"
+	"netsensor/internal/protocol"
+	"netsensor/internal/ssh"
+	"netsensor/internal/tls"
+)
+
+// parsers lists the protocols in the order in which they are asked. It is called once per flow table: what one
+// call returns may share caches.
+func parsers() []protocol.Parser {
+	return []protocol.Parser{
+		tls.Parser(),
+		http.Parser(),
+		dns.Parser(),
+		ssh.Parser(),
+	}
+}

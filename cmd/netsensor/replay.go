@@ -1,0 +1,186 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"netsensor/internal/capture"
+	"netsensor/internal/engine"
+	"netsensor/internal/eve"
+	"netsensor/internal/output"
+)
+
+// replayFlags are the settings of a replay.
+type replayFlags struct {
+	site     siteFlags
+	events   []string
+	output   string
+	workers  int
+	format   string
+	dns      int
+	ipv6     bool
+	noCtx    bool
+	seed     uint16
+	checksum string
+	failOn   string
+	quiet    bool
+	cpuProf  string
+}
+
+func newReplay() *cobra.Command {
+	var f replayFlags
+	c := &cobra.Command{
+		Use:   "replay [flags] CAPTURE|DIR|-...",
+		Short: "read captures, judge them against manifests, write EVE events",
+		Long: `replay reads pcap and pcapng captures (plain, gzip or zstd), folders of them, or standard input (-), and writes
+EVE JSON events to standard output. With manifests and bindings it judges the conversations of the bound hosts and
+writes alerts; without, it writes what it sees. A readable summary goes to standard error.`,
+		Args: cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
+	}
+	fl := c.Flags()
+	f.site.register(fl)
+	fl.StringSliceVarP(&f.events, "events", "e", []string{"all"}, "event `types` to write: alert, flow, dns, tls, ssh, http, anomaly, stats, ..., or all")
+	fl.StringVarP(&f.output, "output", "o", "", "write events to `FILE` instead of standard output; it appears when it is complete")
+	fl.IntVarP(&f.workers, "workers", "w", runtime.GOMAXPROCS(0), "`number` of goroutines that decode and parse; the output is the same for any")
+	fl.StringVar(&f.format, "format", "eve", "output `format`: eve")
+	fl.IntVar(&f.dns, "eve-dns-version", 3, "shape of dns events: 3 (Suricata 8) or 2 (Suricata 5 to 7)")
+	fl.BoolVar(&f.ipv6, "eve-compress-ipv6", false, "write IPv6 addresses in their short form")
+	fl.BoolVar(&f.noCtx, "eve-no-context", false, "leave out alert.context, which came with Suricata 8")
+	fl.Uint16Var(&f.seed, "community-id-seed", 0, "seed of community_id")
+	fl.StringVar(&f.checksum, "checksums", "ignore", "packets with wrong checksums: `ignore` the fault, or check and drop them")
+	fl.StringVar(&f.failOn, "fail-on", "", "exit with 3 when something is `unexpected`")
+	fl.BoolVarP(&f.quiet, "quiet", "q", false, "no progress bar and no summary")
+	return c
+}
+
+func (f *replayFlags) check() error {
+	switch {
+	case f.format != "eve":
+		return usagef("--format %s: the only format is eve", f.format)
+	case f.dns != 2 && f.dns != 3:
+		return usagef("--eve-dns-version %d: must be 2 or 3", f.dns)
+	case f.checksum != "ignore" && f.checksum != "check":
+		return usagef("--checksums %s: must be ignore or check", f.checksum)
+	case f.failOn != "" && f.failOn != "unexpected":
+		return usagef("--fail-on %s: must be unexpected", f.failOn)
+	case f.workers < 1:
+		return usagef("--workers %d: must be 1 or more", f.workers)
+	case f.failOn != "" && !f.site.given():
+		return usagef("--fail-on needs --manifest and --bindings: without them nothing is judged")
+	}
+	return nil
+}
+
+// wanted turns --events into a set, nil for all.
+func wanted(events []string) (map[string]bool, error) {
+	known := eventTypes()
+	set := map[string]bool{}
+	for _, e := range events {
+		switch e = strings.TrimSpace(strings.ToLower(e)); {
+		case e == "all":
+			return nil, nil
+		case e == "":
+		case slices.Contains(known, e):
+			set[e] = true
+		default:
+			return nil, usagef("--events %s: no such event type; known are all, %s", e, strings.Join(known, ", "))
+		}
+	}
+	return set, nil
+}
+
+func (f *replayFlags) run(cmd *cobra.Command, args []string) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	events, err := wanted(f.events)
+	if err != nil {
+		return err
+	}
+	stderr := cmd.ErrOrStderr()
+	site, err := f.site.load(stderr)
+	if err != nil {
+		return err
+	}
+	inputs, err := captures(args, stderr)
+	if err != nil {
+		return err
+	}
+	sink, err := f.open(cmd.OutOrStdout())
+	if err != nil {
+		return err
+	}
+	show := newProgress(stderr, len(inputs), f.quiet)
+	cfg := engine.Config{
+		Workers: f.workers, Parsers: parsers, Events: events,
+		EVE:           eve.Options{DNSVersion: f.dns, CompressIPv6: f.ipv6, NoAlertContext: f.noCtx},
+		CommunitySeed: f.seed, CheckChecksums: f.checksum == "check", Sink: sink, Progress: show.update,
+		Log: func(format string, args ...any) { show.clear(); say(stderr, format, args...) },
+	}
+	site.configure(&cfg)
+	begun := time.Now()
+	totals, err := engine.New(cfg).Run(inputs)
+	show.clear()
+	if err != nil {
+		if file, ok := sink.(*output.File); ok {
+			file.Abandon()
+		}
+	}
+	if cerr := sink.Close(); err == nil {
+		err = cerr
+	}
+	if !f.quiet {
+		summarise(stderr, totals, site, time.Since(begun))
+	}
+	if err != nil {
+		return err
+	}
+	if f.failOn != "" && site.unexpected() > 0 {
+		return codeError{code: exitAlerts}
+	}
+	return nil
+}
+
+func (f *replayFlags) open(stdout io.Writer) (output.Sink, error) {
+	if f.output == "" || f.output == "-" {
+		return output.NewStream(stdout), nil
+	}
+	return output.CreateFile(f.output)
+}
+
+// captures turns the arguments into inputs.
+func captures(args []string, stderr io.Writer) ([]engine.Input, error) {
+	names, skipped, err := capture.List(args)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range skipped {
+		say(stderr, "%v: skipped", s)
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("%s: no captures found", strings.Join(args, ", "))
+	}
+	inputs := make([]engine.Input, 0, len(names))
+	for _, n := range names {
+		inputs = append(inputs, engine.Input{Name: n, Open: func() (capture.Source, error) { return capture.Open(n, capture.Options{}) }})
+	}
+	return inputs, nil
+}
+
+// isTerminal reports whether w is a terminal.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	if !ok {
+		return false
+	}
+	st, err := f.Stat()
+	return err == nil && st.Mode()&os.ModeCharDevice != 0
+}

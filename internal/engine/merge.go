@@ -1,0 +1,122 @@
+package engine
+
+import (
+	"netsensor/internal/judge"
+	"netsensor/internal/output"
+)
+
+// merger puts what the workers found in order, asks the judge, and writes.
+type merger struct {
+	cfg    *Config
+	next   []int // per worker: index of its next record
+	line   []byte
+	alerts uint64
+	counts eventCounts
+	event  output.Event
+}
+
+// merge writes a finished job.
+func (m *merger) merge(j *job) error {
+	m.next = append(m.next[:0], make([]int, len(j.outs))...)
+	if j.fresh && m.cfg.Judge != nil {
+		m.cfg.Judge.Restart()
+	}
+	for {
+		best := -1
+		var at *record
+		for i, o := range j.outs {
+			if m.next[i] == len(o.records) {
+				continue
+			}
+			if r := &o.records[m.next[i]]; best < 0 || r.key < at.key || r.key == at.key && r.sub < at.sub {
+				best, at = i, r
+			}
+		}
+		if best < 0 {
+			return nil
+		}
+		m.next[best]++
+		if err := m.one(j.outs[best], at); err != nil {
+			return err
+		}
+	}
+}
+
+func (m *merger) one(o *out, r *record) error {
+	var alerts []*judge.Alert
+	var ev *evidence
+	alerted := false
+	switch {
+	case r.snap != 0:
+		s := &o.snaps[r.snap-1]
+		outcome := m.cfg.Judge.Conversation(&s.conv)
+		alerts, ev, alerted = outcome.Alerts, &s.evidence, outcome.Alerted
+	case r.lookup != 0:
+		l := &o.lookups[r.lookup-1]
+		alerts, ev = m.cfg.Judge.Lookup(&l.msg), &l.evidence
+	}
+	for _, a := range alerts {
+		if err := m.alert(o, ev, a); err != nil {
+			return err
+		}
+	}
+	if r.line == r.end {
+		return nil
+	}
+	line := o.buf[r.line:r.end]
+	if alerted && r.alerted != 0 {
+		at := r.alerted - r.line
+		m.line = append(append(append(m.line[:0], line[:at]...), "true"...), line[at+uint32(len("false")):]...)
+		line = m.line
+	}
+	m.event = output.Event{Type: r.event, Line: line}
+	return m.cfg.Sink.Write(&m.event)
+}
+
+// alert writes one alert: the judgement, and the conversation that it is about.
+func (m *merger) alert(o *out, ev *evidence, a *judge.Alert) error {
+	m.alerts++
+	if !m.cfg.wants("alert") {
+		return nil
+	}
+	h := &ev.head
+	obj := h.Begin(m.line[:0], "alert", &m.cfg.EVE)
+	obj.B = append(obj.B, ',')
+	obj.B = a.AppendEVE(obj.B, &m.cfg.EVE)
+	obj.Section(o.buf[ev.section.from:ev.section.to])
+	obj.StrIf("app_proto", ev.app)
+	obj.Str("direction", "to_server")
+	fl := obj.Begin("flow")
+	flowCounters(&fl, ev.flow.pkts, ev.flow.bytes, ev.flow.start)
+	fl.Addr("src_ip", h.Src)
+	fl.Addr("dest_ip", h.Dst)
+	if h.SrcPort != 0 {
+		fl.Uint("src_port", uint64(h.SrcPort))
+		fl.Uint("dest_port", uint64(h.DstPort))
+	}
+	obj.End(fl)
+	m.line = h.Finish(&obj)
+	m.counts.add("alert")
+	m.event = output.Event{Type: "alert", Time: h.Time, Line: m.line}
+	return m.cfg.Sink.Write(&m.event)
+}
+
+// eventCounts counts events by type.
+type eventCounts struct{ list []eventCount }
+
+type eventCount struct {
+	event string
+	n     uint64
+}
+
+func (c *eventCounts) add(event string) { c.addN(event, 1) }
+
+func (c *eventCounts) addN(event string, n uint64) {
+	for i := range c.list {
+		if c.list[i].event == event {
+			c.list[i].n += n
+			return
+		}
+	}
+	c.list = append(c.list, eventCount{event, n})
+}

@@ -1,0 +1,217 @@
+package engine
+
+import (
+	"fmt"
+
+	"netsensor/internal/flows"
+	"netsensor/internal/judge"
+	"netsensor/internal/packet"
+	"netsensor/internal/protocol"
+)
+
+// watch is a flow of a monitored host: what is known of it, for the judge. It is not pooled: snapshots share its
+// slices, which are only ever appended to, while the judge reads them on another goroutine.
+type watch struct {
+	conv    judge.Conversation
+	section []byte // the latest protocol section, for alerts that come later
+	app     string
+	tunnel  packet.Tunnel
+}
+
+const (
+	maxSection = 8 << 10 // bytes of a section that are kept for later
+	maxNames   = 32      // names, logins and files kept of one conversation
+)
+
+func (w *worker) watchOf(f *flows.Flow) *watch {
+	if f.User == 0 {
+		return nil
+	}
+	return w.watches[f.User-1]
+}
+
+func (w *worker) watch(f *flows.Flow, p *packet.Packet) {
+	wt := &watch{tunnel: p.Tunnel}
+	if l := len(w.free); l > 0 {
+		f.User = w.free[l-1]
+		w.free = w.free[:l-1]
+		w.watches[f.User-1] = wt
+	} else {
+		w.watches = append(w.watches, wt)
+		f.User = uint32(len(w.watches))
+	}
+	if p.HasMAC {
+		mac := p.SrcMAC
+		if f.Client != p.Src {
+			mac = p.DstMAC
+		}
+		wt.conv.ClientMAC = fmt.Sprintf("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5])
+	}
+}
+
+func (w *worker) unwatch(f *flows.Flow) {
+	w.watches[f.User-1] = nil
+	w.free = append(w.free, f.User)
+	f.User = 0
+}
+
+// learn adds what o says to the conversation, and puts it before the judge when there is something to judge by.
+func (w *worker) learn(wt *watch, f *flows.Flow, p *packet.Packet, o *protocol.Observation, section span) {
+	if n := section.to - section.from; n > 0 && n <= maxSection {
+		wt.section = append(wt.section[:0], w.out.buf[section.from:section.to]...)
+	}
+	var msg *judge.Lookup
+	named := o.Event != ""
+	for i := range o.Facts {
+		fact := &o.Facts[i]
+		switch fact.Kind {
+		case protocol.Question, protocol.Alias, protocol.Address, protocol.ResponseCode:
+			if msg == nil {
+				msg = w.lookup(wt, f, p, o)
+			}
+			addLookup(msg, fact)
+		default:
+			if addFact(&wt.conv, fact) {
+				named = true
+			}
+		}
+	}
+	if named && msg == nil {
+		w.submit(wt, f, p, judge.Named, nil)
+	}
+}
+
+// lookup starts a DNS message for the judge.
+func (w *worker) lookup(wt *watch, f *flows.Flow, p *packet.Packet, o *protocol.Observation) *judge.Lookup {
+	r := w.record("")
+	w.out.lookups = append(w.out.lookups, lookup{})
+	r.lookup = int32(len(w.out.lookups))
+	l := &w.out.lookups[r.lookup-1]
+	l.evidence = w.evidence(wt, f, p)
+	l.msg = judge.Lookup{
+		ID: flowID(f), Packet: w.num, Now: w.clock, Client: f.Client.Addr(), Resolver: f.ServerAddr(),
+		Proto: f.Proto, Via: w.table.App(f.App), Response: o.Dir == protocol.ToClient,
+	}
+	return &l.msg
+}
+
+func addLookup(l *judge.Lookup, f *protocol.Fact) {
+	switch f.Kind {
+	case protocol.Question:
+		l.Questions = append(l.Questions, judge.Question{Name: string(f.Text), Type: uint16(f.Num)})
+	case protocol.ResponseCode:
+		l.Response = true
+		l.Rcode = uint8(f.Num)
+	case protocol.Alias:
+		l.Answers = append(l.Answers, judge.Answer{Name: string(f.Text), To: string(f.Aux), TTL: uint32(f.Num)})
+	case protocol.Address:
+		l.Answers = append(l.Answers, judge.Answer{Name: string(f.Text), Addr: f.Addr.Unmap(), TTL: uint32(f.Num)})
+	}
+}
+
+var nameSources = map[protocol.FactKind]judge.NameSource{
+	protocol.NameSNI: judge.SNI, protocol.NameHost: judge.Host, protocol.NameTarget: judge.Target,
+	protocol.NameCert: judge.Cert, protocol.NameService: judge.Service,
+}
+
+// addFact adds a fact to a conversation and reports whether it is one to judge by at once.
+func addFact(c *judge.Conversation, f *protocol.Fact) bool {
+	switch f.Kind {
+	case protocol.NameSNI, protocol.NameHost, protocol.NameTarget, protocol.NameService:
+		if f.Kind == protocol.NameSNI {
+			c.TLS.Hello = true
+		}
+		return addName(c, judge.Name{Text: string(f.Text), Source: nameSources[f.Kind], Port: uint16(f.Num)})
+	case protocol.NameCert:
+		if len(c.TLS.CertNames) < maxNames {
+			c.TLS.CertNames = append(c.TLS.CertNames, string(f.Text))
+		}
+	case protocol.EncryptedHello:
+		c.TLS.ECH, c.TLS.OuterName = true, string(f.Text)
+	case protocol.TLSVersion:
+		c.TLS.Version = uint16(f.Num)
+	case protocol.ALPN:
+		if f.Num == 0 {
+			c.TLS.ALPN = string(f.Text)
+		} else if len(c.TLS.Offered) < maxNames {
+			c.TLS.Hello = true
+			c.TLS.Offered = append(c.TLS.Offered, string(f.Text))
+		}
+	case protocol.CertIssuer:
+		c.TLS.Cert, c.TLS.Issuer, c.TLS.Subject = true, string(f.Text), string(f.Aux)
+	case protocol.CertSPKI:
+		c.TLS.Cert, c.TLS.SPKI = true, string(f.Text)
+	case protocol.ClientCert:
+		c.TLS.ClientCert = true
+	case protocol.Resumed:
+		c.TLS.Resumed = true
+	case protocol.ClientSoftware:
+		c.ClientSoftware = string(f.Text)
+	case protocol.ServerSoftware:
+		c.ServerSoftware = string(f.Text)
+	case protocol.HostKey:
+		c.HostKey = string(f.Text)
+	case protocol.Version:
+		c.Version = string(f.Text)
+	case protocol.Login:
+		if len(c.Logins) < maxNames {
+			c.Logins = append(c.Logins, judge.Login{User: string(f.Text), Mechanism: string(f.Aux), Outcome: uint8(f.Num)})
+			return true
+		}
+	case protocol.File:
+		if len(c.Files) < maxNames {
+			c.Files = append(c.Files, judge.File{Name: string(f.Text), SHA256: string(f.Aux), Size: f.Num})
+			return true
+		}
+	}
+	return false
+}
+
+func addName(c *judge.Conversation, n judge.Name) bool {
+	if len(n.Text) == 0 || len(n.Text) > 255 {
+		return false
+	}
+	for i := range c.Names {
+		if c.Names[i] == n {
+			return false
+		}
+	}
+	if len(c.Names) >= maxNames {
+		return false
+	}
+	c.Names = append(c.Names, n)
+	return true
+}
+
+// submit puts the conversation as it stands before the judge.
+func (w *worker) submit(wt *watch, f *flows.Flow, p *packet.Packet, phase judge.Phase, r *record) {
+	c := &wt.conv
+	c.ID, c.Packet, c.Phase = flowID(f), w.num, phase
+	c.Start, c.Now = f.First, w.clock
+	c.Proto, c.Client, c.Server = f.Proto, f.ClientAddr(), f.ServerAddr()
+	c.VLAN = f.VLAN[0]
+	c.RolesInferred, c.Midstream, c.OneWay = f.RolesInferred(), f.Midstream(), f.OneWay()
+	c.Gap = f.Gap(protocol.ToServer) || f.Gap(protocol.ToClient)
+	c.App, c.AppBefore = w.table.App(f.App), w.table.App(f.AppBefore)
+	c.PktsToServer, c.PktsToClient = uint64(f.Packets[0]), uint64(f.Packets[1])
+	c.BytesToServer, c.BytesToClient = f.Bytes[0], f.Bytes[1]
+	c.PayloadToServer, c.PayloadToClient = f.Payload(protocol.ToServer), f.Payload(protocol.ToClient)
+	c.Refused, c.Established = f.Refused(), f.Established()
+	if r == nil {
+		r = w.record("")
+	}
+	w.out.snaps = append(w.out.snaps, snapshot{conv: *c, evidence: w.evidence(wt, f, p)})
+	r.snap = int32(len(w.out.snaps))
+}
+
+// evidence collects what an alert shows beside the judgement.
+func (w *worker) evidence(wt *watch, f *flows.Flow, p *packet.Packet) evidence {
+	e := evidence{head: w.header(f, p, protocol.ToServer), app: w.table.App(f.App)}
+	e.flow = flowFigures{pkts: [2]uint64{uint64(f.Packets[0]), uint64(f.Packets[1])}, bytes: f.Bytes, start: f.First}
+	if len(wt.section) > 0 {
+		e.section.from = uint32(len(w.out.buf))
+		w.out.buf = append(w.out.buf, wt.section...)
+		e.section.to = uint32(len(w.out.buf))
+	}
+	return e
+}

@@ -1,0 +1,246 @@
+package engine
+
+import (
+	"math/bits"
+
+	"netsensor/internal/eve"
+	"netsensor/internal/flows"
+	"netsensor/internal/packet"
+	"netsensor/internal/protocol"
+)
+
+// lookAhead is how many packets are decoded before their flows are looked up, so that cache misses overlap.
+const lookAhead = 32
+
+// worker serves every Workers-th flow table. It is the tables' flows.Handler.
+type worker struct {
+	cfg    *Config
+	dec    packet.Decoder
+	tables [tables]*flows.Table // nil where another worker serves it
+	pkts   [lookAhead]packet.Packet
+	owner  [lookAhead]uint8
+	hash   [lookAhead]uint32
+	ctx    [lookAhead]uint32
+	warm   int64 // keeps the loads of Touch alive
+	due    []flows.Due
+
+	out   *out
+	job   *job
+	num   uint64 // number of the packet at hand; of the batch's last one between packets
+	sub   uint64
+	clock int64
+	table *flows.Table // the table at hand
+
+	watches []*watch // by Flow.User-1
+	free    []uint32
+	counts  eventCounts
+}
+
+func newWorker(cfg *Config, id int) *worker {
+	w := &worker{cfg: cfg}
+	w.dec.CheckChecksums = cfg.CheckChecksums
+	fc := cfg.Flows
+	fc.MaxFlows = share(fc.MaxFlows, 1<<20)
+	fc.HeldBytes = share(fc.HeldBytes, 128<<20)
+	for i := id; i < tables; i += cfg.Workers {
+		w.tables[i] = flows.New(fc, cfg.Parsers(), w)
+	}
+	return w
+}
+
+// share divides a bound among the tables.
+func share(n, def int) int {
+	if n <= 0 {
+		n = def
+	}
+	return max(n/tables, 16)
+}
+
+// run does the worker's part of a job.
+func (w *worker) run(j *job, o *out) {
+	o.reset()
+	w.out, w.job = o, j
+	if j.fresh {
+		w.num = j.base
+		w.endAll()
+	}
+	frames := j.batch.Frames
+	k := 0
+	for i := range frames {
+		t := j.table[i]
+		if t == noTable || w.tables[t] == nil {
+			continue
+		}
+		p := &w.pkts[k]
+		if w.decode(j, i, p) {
+			w.owner[k] = t
+			if k++; k == lookAhead {
+				w.process(k)
+				k = 0
+			}
+		}
+	}
+	w.process(k)
+	w.clock = j.clock
+	w.num = j.base + uint64(len(frames))
+	w.expire()
+	if j.last {
+		w.endAll()
+	}
+}
+
+// decode fills p from frame i and reports whether it belongs to a flow.
+func (w *worker) decode(j *job, i int, p *packet.Packet) bool {
+	f := &j.batch.Frames[i]
+	p.Num, p.Count = j.base+uint64(i)+1, j.count+uint64(i)+1
+	p.Time, p.Iface = f.Time, f.Iface
+	var r packet.Result
+	if s := j.specialAt(i); s != nil {
+		num, count := p.Num, p.Count
+		*p = s.pkt
+		p.Num, p.Count, p.Time, p.Iface = num, count, f.Time, f.Iface
+		r = w.dec.DecodeIP(p, s.data)
+	} else {
+		r = w.dec.Decode(p, f.Link, f.Data, f.Wire)
+	}
+	if p.EventCount > 0 {
+		w.decodeAnomalies(p)
+	}
+	if r != packet.OK || p.BadChecksum {
+		return false
+	}
+	if p.Tunnel.Depth > 0 {
+		p.WireLen = p.IPLen
+	}
+	return p.Ports || p.Proto != packet.ProtoTCP && p.Proto != packet.ProtoUDP
+}
+
+func (j *job) specialAt(i int) *special {
+	for k := range j.special {
+		if j.special[k].frame == i {
+			return &j.special[k]
+		}
+	}
+	return nil
+}
+
+func (w *worker) process(n int) {
+	var loaded [lookAhead]uint64
+	for i := range n {
+		flows.Normalise(&w.pkts[i])
+		t := w.tables[w.owner[i]]
+		w.hash[i], w.ctx[i] = t.Hash(&w.pkts[i])
+		loaded[i] = t.Touch(w.hash[i])
+	}
+	for i := range n {
+		w.warm += w.tables[w.owner[i]].TouchFlow(w.hash[i], loaded[i])
+	}
+	for i := range n {
+		p := &w.pkts[i]
+		w.table = w.tables[w.owner[i]]
+		w.num, w.sub, w.clock = p.Num, 0, p.Time
+		w.table.Add(p, w.hash[i], w.ctx[i])
+	}
+}
+
+// expire ends the flows whose time has come, in an order that does not depend on the number of workers.
+func (w *worker) expire() {
+	w.due = w.due[:0]
+	for _, t := range w.tables {
+		if t != nil {
+			w.due = t.Expire(w.clock, w.due)
+		}
+	}
+	w.endDue()
+}
+
+func (w *worker) endAll() {
+	w.due = w.due[:0]
+	for _, t := range w.tables {
+		if t != nil {
+			w.due = t.Shutdown(w.due)
+		}
+	}
+	w.endDue()
+}
+
+func (w *worker) endDue() {
+	flows.SortDue(w.due)
+	for _, d := range w.due {
+		w.sub = d.Start
+		w.table = d.Table()
+		d.End()
+	}
+}
+
+// header describes flow f in direction d at packet p (nil between packets).
+func (w *worker) header(f *flows.Flow, p *packet.Packet, d protocol.Dir) eve.Header {
+	h := eve.Header{
+		Time: w.clock, FlowID: flowID(f), Version: 4, Proto: f.Proto,
+		Src: f.Client.Addr(), Dst: f.Server.Addr(), SrcPort: f.ClientPort, DstPort: f.ServerPort,
+		VLAN: f.VLAN, VLANCount: f.VLANCount, CommunityID: true, CommunitySeed: w.cfg.CommunitySeed,
+		PcapFile: w.job.file,
+	}
+	if h.Src.Is6() {
+		h.Version = 6
+	}
+	if d == protocol.ToClient && f.Proto != packet.ProtoICMP && f.Proto != packet.ProtoICMPv6 {
+		h.Src, h.Dst, h.SrcPort, h.DstPort = h.Dst, h.Src, h.DstPort, h.SrcPort
+	}
+	if p == nil {
+		return h
+	}
+	h.PcapCnt = p.Count
+	if w.job.file == "" {
+		h.PcapCnt = 0
+	}
+	if p.Tunnel.Depth > 0 {
+		h.PktSrc = p.Tunnel.Kind.PktSrc()
+		h.Tunnel = eve.Tunnel{
+			Src: p.Tunnel.Src.Addr(), Dst: p.Tunnel.Dst.Addr(), SrcPort: p.Tunnel.SrcPort, DstPort: p.Tunnel.DstPort,
+			Proto: p.Tunnel.Proto, Depth: p.Tunnel.Depth,
+		}
+	}
+	if int(p.Iface) < len(w.job.iface) && w.job.file == "" {
+		h.Iface = w.job.iface[p.Iface].Name
+	}
+	return h
+}
+
+// flowID makes EVE's flow_id of what identifies a flow in its capture: 51 bits, since JavaScript rounds beyond 53.
+func flowID(f *flows.Flow) uint64 {
+	hi, lo := bits.Mul64(uint64(f.First)^0x9e3779b97f4a7c15, f.Start*2+1)
+	hi2, lo2 := bits.Mul64(lo^hi^uint64(f.Proto), 0xd6e8feb86659fd93)
+	return (hi2^lo2)&(1<<51-1) | 1
+}
+
+// line starts a record for the packet at hand.
+func (w *worker) record(event string) *record {
+	w.out.records = append(w.out.records, record{key: w.num, sub: w.sub, event: event})
+	r := &w.out.records[len(w.out.records)-1]
+	r.line = uint32(len(w.out.buf))
+	r.end = r.line
+	return r
+}
+
+// decodeAnomalies writes what the decoder complains about.
+func (w *worker) decodeAnomalies(p *packet.Packet) {
+	if !w.cfg.wants("anomaly") {
+		return
+	}
+	w.num, w.sub = p.Num, 0
+	for _, e := range p.Events[:p.EventCount] {
+		h := eve.Header{Time: p.Time, PcapFile: w.job.file, PcapCnt: p.Count, Version: p.Version, Proto: p.Proto,
+			Src: p.Src.Addr(), Dst: p.Dst.Addr(), SrcPort: p.SrcPort, DstPort: p.DstPort}
+		r := w.record("anomaly")
+		o := h.BeginPacket(w.out.buf, "anomaly", &w.cfg.EVE)
+		a := o.Begin("anomaly")
+		a.Str("type", "decode")
+		a.Str("event", "decoder."+e.String())
+		o.End(a)
+		w.out.buf = h.Finish(&o)
+		r.end = uint32(len(w.out.buf))
+	}
+}
+
+var _ flows.Handler = (*worker)(nil)
