@@ -4,7 +4,7 @@ import "encoding/binary"
 
 // Bounds on nesting. A frame that goes deeper keeps what was decoded so far and gets EventTooManyLayers.
 const (
-	maxLayers     = 24 // headers that may hold another header: tags, labels, link layers, IP
+	maxLayers     = 32 // headers that may hold another header: tags, labels, link layers, IP
 	maxTunnels    = 8
 	maxVLANs      = 8
 	maxReassembly = 4 // fragments within reassembled datagrams
@@ -54,6 +54,10 @@ type Decoder struct {
 	layers uint8
 	// noSum says that the pseudo-header is not known (IPv6 routing header), so transport checksums are left alone.
 	noSum bool
+	// vj says that the protocol field of the IPv4 header is a slot number of RFC 1144: it is TCP.
+	vj bool
+	// mirrorVLAN is the tag that an ERSPAN header tells of the frame behind it, 0 for none.
+	mirrorVLAN uint16
 	// beyond is how many bytes of the current frame were not captured.
 	beyond int
 }

@@ -69,6 +69,9 @@ func (d *Decoder) ipv4(p *Packet, b []byte) Result {
 	if d.CheckChecksums && fold16(sum16(0, b[:hl])) != 0xffff {
 		p.BadChecksum = true
 	}
+	if d.vj {
+		d.vj, p.Proto = false, ProtoTCP
+	}
 	if binary.BigEndian.Uint16(b[6:])&0x3fff != 0 {
 		p.Payload = b
 		return Fragment

@@ -114,9 +114,6 @@ func (d *Decoder) ethernet(p *Packet, b []byte) Result {
 	if !d.deeper(p) {
 		return Malformed
 	}
-	if p.VLANCount != 0 {
-		p.VLANs, p.VLANCount = [3]uint16{}, 0
-	}
 	copy(p.DstMAC[:], b[:6])
 	copy(p.SrcMAC[:], b[6:12])
 	p.HasMAC = true

@@ -4,14 +4,15 @@ import "encoding/binary"
 
 // Further IP protocols that the decoder knows.
 const (
-	protoIGMP    = 2
-	protoIPIP    = 4
-	protoIPv6    = 41
-	protoGRE     = 47
-	protoEtherIP = 97
-	protoPIM     = 103
-	protoL2TP    = 115
-	protoMPLS    = 137
+	protoIGMP     = 2
+	protoIPIP     = 4
+	protoIPv6     = 41
+	protoGRE      = 47
+	protoEtherIP  = 97
+	protoPIM      = 103
+	protoL2TP     = 115
+	protoMPLS     = 137
+	protoEthernet = 143
 )
 
 // transport decodes what follows the IP header, b bounded by the IP length. p.Proto says what it is.

@@ -20,7 +20,6 @@ const (
 	TunnelTZSP
 	TunnelGUE
 	TunnelPIM
-	TunnelCAPWAP
 )
 
 // pktSrc are the words that EVE's pkt_src uses; from GTP on they are formed alike, Suricata knows no such tunnels.
@@ -40,7 +39,6 @@ var pktSrc = [...]string{
 	TunnelTZSP:    "tzsp encapsulation",
 	TunnelGUE:     "gue tunnel",
 	TunnelPIM:     "pim tunnel",
-	TunnelCAPWAP:  "capwap tunnel",
 }
 
 // PktSrc returns the value of EVE's pkt_src for a packet out of such a tunnel: "vxlan encapsulation"; "wire/pcap"
