@@ -1,31 +1,34 @@
 package capture
 
 import (
-	"encoding/binary"
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
-// BenchmarkRead reads a file of 333-byte frames out of the page cache; one operation is one packet.
+// BenchmarkRead reads files of 333-byte frames out of the page cache; one operation is one packet.
 func BenchmarkRead(b *testing.B) {
-	const packets, size = 300_000, 333
-	data := binary.LittleEndian.AppendUint32(nil, pcapMicro)
-	data = append(data, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 1, 0, 0, 0)
-	for i := range uint32(packets) {
-		data = binary.LittleEndian.AppendUint32(data, i)
-		data = binary.LittleEndian.AppendUint32(data, i%1000)
-		data = binary.LittleEndian.AppendUint32(data, size)
-		data = binary.LittleEndian.AppendUint32(data, size)
-		data = append(data, make([]byte, size)...)
+	frames := make([]frame, 300_000)
+	for i := range frames {
+		frames[i] = frame{Time: int64(i) * 1000, Wire: 333, Data: strings.Repeat("x", 333)}
 	}
-	path := filepath.Join(b.TempDir(), "a.pcap")
+	for _, f := range []struct {
+		name string
+		data []byte
+	}{{"pcap", pcapOf(b, frames, true)}, {"pcapng", ngOf(b, frames)}, {"zstd", zstdOf(b, pcapOf(b, frames, true))}} {
+		b.Run(f.name, func(b *testing.B) { benchRead(b, f.data) })
+	}
+}
+
+func benchRead(b *testing.B, data []byte) {
+	path := filepath.Join(b.TempDir(), "a")
 	if err := os.WriteFile(path, data, 0o600); err != nil {
 		b.Fatal(err)
 	}
-	b.SetBytes(size + 16)
 	b.ReportAllocs()
+	b.ResetTimer()
 	var batch Batch
 	for n := 0; n < b.N; {
 		src, err := Open(path, Options{})

@@ -68,10 +68,10 @@ func NewReader(r io.Reader, name string, o Options) (Source, error) {
 	return newFile(r, name, 0, o)
 }
 
-// walker walks the records of one format. It appends frames to b until there are max, and ends with io.EOF,
+// walker walks the records of one format. It appends frames to b until there are limit, and ends with io.EOF,
 // io.ErrUnexpectedEOF (cut within a record), or an *Error without file name.
 type walker interface {
-	walk(b *Batch, max int) error
+	walk(b *Batch, limit int) error
 }
 
 // file is a Source over a file or stream.

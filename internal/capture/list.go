@@ -19,8 +19,8 @@ type Skipped struct {
 	Err  error
 }
 
-// List expands the arguments of a replay: a directory becomes the captures in it and below it, sorted by name, level
-// by level as the files lie. Files that by their first bytes are no captures, that are empty, cannot be opened or are
+// List expands the arguments of a replay: a directory becomes the captures in it and below it, in the order of
+// filepath.WalkDir, which is by name within each directory. Files that by their first bytes are no captures, that are empty, cannot be opened or are
 // no regular files are returned as skipped. Arguments that are no directories (and "-") are returned as they are, so
 // that opening them tells what is wrong. The error names the first argument that does not exist.
 func List(args []string) (captures []string, skipped []Skipped, err error) {

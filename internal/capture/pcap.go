@@ -68,9 +68,9 @@ func short(err error, n int) error {
 	return err
 }
 
-func (p *pcap) walk(b *Batch, max int) error {
+func (p *pcap) walk(b *Batch, limit int) error {
 	in := p.in
-	for len(b.Frames) < max {
+	for len(b.Frames) < limit {
 		w, err := in.window(p.head)
 		if err != nil {
 			return err
@@ -93,13 +93,10 @@ func (p *pcap) walk(b *Batch, max int) error {
 		in.add(b, Frame{
 			Data: w[p.head:end:end],
 			Time: int64(p.order.u32(w))*1e9 + int64(p.order.u32(w[4:]))*p.tick,
-			Wire: wire,
+			Wire: max(wire, caplen),
 			Link: p.link,
 		})
 		in.pos += end
-		if wire < caplen {
-			b.Frames[len(b.Frames)-1].Wire = caplen
-		}
 		if keep < n {
 			if err := in.skip(n - keep); err != nil {
 				in.drop(b)

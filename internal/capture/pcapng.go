@@ -59,9 +59,9 @@ func (g *pcapng) corrupt(format string, a ...any) error {
 }
 
 // walk fills b; without b it reads the first block only.
-func (g *pcapng) walk(b *Batch, max int) error {
+func (g *pcapng) walk(b *Batch, limit int) error {
 	in := g.in
-	for b == nil || len(b.Frames) < max {
+	for b == nil || len(b.Frames) < limit {
 		w, err := in.window(12)
 		if err != nil {
 			return err

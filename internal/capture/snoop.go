@@ -46,9 +46,9 @@ func newSnoop(f *file, maxFrame int) (*snoop, error) {
 	return s, nil
 }
 
-func (s *snoop) walk(b *Batch, max int) error {
+func (s *snoop) walk(b *Batch, limit int) error {
 	in := s.in
-	for len(b.Frames) < max {
+	for len(b.Frames) < limit {
 		w, err := in.window(snoopRecord)
 		if err != nil {
 			return err
@@ -68,7 +68,7 @@ func (s *snoop) walk(b *Batch, max int) error {
 		in.add(b, Frame{
 			Data: w[snoopRecord:end:end],
 			Time: int64(sec)*1e9 + int64(micro)*1000,
-			Wire: wire,
+			Wire: max(wire, caplen),
 			Link: s.link,
 		})
 		if err := in.skip(int(length)); err != nil {
