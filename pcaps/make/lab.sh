@@ -16,7 +16,9 @@ admin   10.9.0.5/24     10.9.0.1
 rogue   10.20.7.7/24    10.20.7.1
 client  10.20.9.20/24   10.20.9.1
 proxy   10.20.8.9/24    10.20.8.1
+shelf   10.20.3.8/24    10.20.3.1
 logs    10.20.6.14/24   10.20.6.1
+sensor  10.20.5.2/24    10.20.5.1
 net     203.0.113.2/24  203.0.113.1
 "
 
@@ -35,12 +37,12 @@ require_root() { ((EUID == 0)) || die "run as root: network namespaces need it";
 
 require_programs() {
 	local p missing=()
-	for p in curl dnsmasq ethtool exim4 ftp gcc ip jq ldapsearch logger mariadb mariadbd mosquitto mosquitto_pub nc nginx \
+	for p in curl dnsmasq ethtool exim4 gcc go ip jq ldapsearch logger mariadb mariadbd mosquitto mosquitto_pub nc nginx \
 		openssl psql redis-server redis-cli slapd smbclient smbd ssh sshd swaks tcpdump tcprewrite tinyproxy \
 		tshark editcap mergecap vsftpd; do
 		command -v "$p" >/dev/null || missing+=("$p")
 	done
-	((${#missing[@]} == 0)) || die "missing: ${missing[*]} (Debian packages: $(paste -sd' ' "$here/packages.txt"))"
+	((${#missing[@]} == 0)) || die "missing: ${missing[*]} (Debian packages: $(paste -sd' ' "$here/packages.txt"); and go)"
 }
 
 # on HOST COMMAND… runs a command on a host, under the host's own name: some programs tell it to others.
@@ -61,6 +63,7 @@ cleanup() {
 		ip netns delete "$ns" || true
 	done
 	rm -rf /etc/netns/$prefix-*
+	rmdir --ignore-fail-on-non-empty /etc/netns
 	if [[ -n ${KEEP:-} ]]; then say "kept $work"; else rm -rf "${work:?}"; fi
 }
 
@@ -121,5 +124,21 @@ build_network() {
 	ip -n $prefix-r route add 2001:db8:40::/48 via 2001:db8:ff::2
 	for a in $internet; do
 		on net ip addr add "$a" dev lo
+	done
+}
+
+# mirror_to_sensor copies what the product's hosts send and receive to the host sensor, in VXLAN. (What they send to
+# each other is copied twice, as with many a switch.)
+mirror_to_sensor() {
+	local v dir
+	on sensor ip link set eth0 mtu 1600
+	ip -n $prefix-r link set to-sensor mtu 1600
+	ip -n $prefix-r link add mirror mtu 1550 type vxlan id 42 remote 10.20.5.2 local 10.20.5.1 dstport 4789 nolearning
+	ip -n $prefix-r link set mirror up
+	for v in v1 v2 v3; do
+		on r tc qdisc add dev to-$v clsact
+		for dir in ingress egress; do
+			on r tc filter add dev to-$v $dir protocol ip u32 match u32 0 0 action mirred egress mirror dev mirror
+		done
 	done
 }

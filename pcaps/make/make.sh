@@ -1,16 +1,15 @@
 #!/usr/bin/env bash
 # Makes the captures of this folder from real programs in network namespaces of its own.
 #
-#   sudo pcaps/make/make.sh            all scenes, then story.pcap
-#   sudo pcaps/make/make.sh 04 07      only these scenes, and no story.pcap
+#   sudo pcaps/make/make.sh            all scenes, the story, the manifest; the table in README.md is brought up to date
+#   sudo pcaps/make/make.sh 04 07      only these scenes, into a new folder under /tmp, to try something
 #
-# Nothing leaves the machine: the namespaces have no way out. Nothing is installed; see packages.txt.
-# What it leaves behind are the captures and acme-vault.json, which carries the keys and hashes of this run.
+# Nothing leaves the machine: the namespaces have no way out. Nothing is installed; packages.txt says what is needed.
+# Files are written only after everything has worked.
 set -Eeuo pipefail
 trap 'echo "pcaps: failed: $BASH_COMMAND" >&2' ERR
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-out=$(dirname "$here")
 epoch=1772445600 # 2026-03-02T10:00:00Z, when the story begins
 
 . "$here/lab.sh"
@@ -23,6 +22,7 @@ require_programs
 work=$(mktemp -d /tmp/pcaps.XXXXXX)
 chmod 755 "$work"
 trap cleanup EXIT
+mkdir "$work/out"
 
 build_network
 make_pki
@@ -38,14 +38,20 @@ for file in "$here"/scenes/*.sh; do
 	say "scene $name"
 	begin_scene "$name"
 	(
-		# A scene is run in a subshell: a failing command in it fails the run, its functions stay its own.
+		# In a subshell, the functions and settings of a scene stay its own.
 		. "$file"
 	)
 	end_scene "$name"
 done
 
-if ((${#wanted[@]} == 0)); then
-	write_manifest
+check_captures
+write_manifest
+if ((${#wanted[@]})); then
+	out=$(mktemp -d /tmp/pcaps-scenes.XXXXXX)
+else
+	out=$(dirname "$here")
 	write_story
+	count_packets "$out/README.md"
 fi
+install -m 644 "$work"/out/* "$out"
 say "done: $out"

@@ -42,7 +42,7 @@ make_pki() {
 	leaf r1 telemetry "/CN=telemetry.acme.example" "DNS:telemetry.acme.example,DNS:riverside.vault.acme.example"
 	leaf r1 ingest "/CN=*.ingest.acme.example" "DNS:*.ingest.acme.example"
 	leaf r1 updates "/CN=updates.acme.example" "DNS:updates.acme.example"
-	leaf r1 evil "/CN=cdn.evil.example" "DNS:cdn.evil.example"
+	leaf r1 evil "/CN=cdn.evil.example" "DNS:cdn.evil.example,DNS:drop.evil.example"
 	# An attacker's own, and one that opens connections on the way out.
 	ca self "/CN=localhost"
 	leaf self bare "/CN=localhost" "DNS:localhost"

@@ -3,6 +3,8 @@
 
 # What is not captured: neighbour discovery and ARP, which say nothing here.
 filter='(ip or ip6) and not icmp6 and not igmp'
+capture_host=r
+capture_device=$bridge
 
 begin_scene() { mkdir -p "$work/scene/$1"; scene_dir=$work/scene/$1; }
 
@@ -10,6 +12,7 @@ begin_scene() { mkdir -p "$work/scene/$1"; scene_dir=$work/scene/$1; }
 listen_on() {
 	local h=$1 dev=$2 file=$3 what=$4
 	shift 4
+	: >"$file.log"
 	ip netns exec "$prefix-$h" tcpdump -i "$dev" -s 0 -U --immediate-mode -Z root "$@" -w "$file" "$what" 2>"$file.log" &
 	tcpdump_pid=$!
 	until grep -q 'listening on' "$file.log"; do
@@ -24,13 +27,13 @@ stop_listening() {
 	wait "$1" || true
 }
 
-# part SECONDS COMMAND… captures at the product's bridge while the command runs. The first packet is moved to
+# part SECONDS COMMAND… captures at the product's bridge (or where the scene says) while the command runs. The first packet is moved to
 # SECONDS after the beginning of the story.
 part() {
 	local at=$1 raw pid
 	shift
 	raw=$scene_dir/raw-$(printf %04d "$at")
-	listen_on r $bridge "$raw" "$filter" ${tcpdump_options:-}
+	listen_on $capture_host $capture_device "$raw" "$filter" ${tcpdump_options:-}
 	pid=$tcpdump_pid
 	"$@"
 	stop_listening $pid
@@ -59,18 +62,38 @@ move_clock() {
 
 end_scene() {
 	local format=pcap
-	[[ -f $scene_dir/format ]] && format=$(cat "$scene_dir/format")
-	mergecap -F "$format" -w "$work/$1.pcap" "$scene_dir"/part-*.pcap
-	install -m 644 "$work/$1.pcap" "$out/$1.pcap"
-	say "$(capinfos -Mcs "$out/$1.pcap" | awk -F': *' '/Number/{n=$2} /File size/{s=$2} END{print n " packets, " s}')"
+	[[ ! -f $scene_dir/format ]] || format=$(cat "$scene_dir/format")
+	mergecap -F "$format" -w "$work/out/$1.pcap" "$scene_dir"/part-*.pcap
 }
 
 # write_story merges the scenes that one sensor on one span port would have seen.
 write_story() {
 	local f all=()
-	for f in "$work"/[0-9][0-9]-*.pcap; do
+	for f in "$work"/out/[0-9][0-9]-*.pcap; do
 		[[ $f == */13-* ]] || all+=("$f")
 	done
-	mergecap -F pcap -w "$work/story.pcap" "${all[@]}"
-	install -m 644 "$work/story.pcap" "$out/story.pcap"
+	mergecap -F pcap -w "$work/out/story.pcap" "${all[@]}"
+}
+
+# check_captures fails where a capture is not whole: packets lost, broken or cut, or a connection without its beginning
+# or its end.
+check_captures() {
+	local f bad='_ws.malformed || tcp.analysis.lost_segment || tcp.analysis.ack_lost_segment || icmp || frame.cap_len < frame.len'
+	for f in "$work"/out/*.pcap; do
+		[[ -z $(streams "$f" "$bad") ]] || die "${f##*/}: $(tshark -n -r "$f" -Y "$bad" 2>/dev/null)"
+		[[ $(streams "$f" tcp) == $(streams "$f" 'tcp.flags.syn == 1') ]] || die "${f##*/}: a connection without SYN"
+		[[ $(streams "$f" tcp) == $(streams "$f" 'tcp.flags.fin == 1 || tcp.flags.reset == 1') ]] || die "${f##*/}: a connection without FIN"
+	done
+}
+
+# streams FILE FILTER prints the numbers of the TCP connections that have such packets.
+streams() { tshark -n -r "$1" -Y "$2" -T fields -e tcp.stream 2>/dev/null | sort -nu; }
+
+# count_packets README brings the numbers in the table of captures up to date.
+count_packets() {
+	local f n
+	for f in "$work"/out/*.pcap; do
+		n=$(capinfos -Mc "$f" | awk -F': *' '/^Number of packets/ {print $2}')
+		sed -i -E "s/^(\\| \`$(basename "$f")\` \\| )[0-9]+ /\\1$n /" "$1"
+	done
 }

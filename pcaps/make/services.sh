@@ -9,7 +9,10 @@ fill() {
 
 # serve HOST COMMAND… starts a server in the background.
 serve() {
-	on "$@" </dev/null >>"$work/$1.log" 2>&1 &
+	{
+		trap - ERR # cleanup kills it
+		on "$@"
+	} </dev/null >>"$work/$1.log" 2>&1 &
 	disown # its end is not news
 }
 
@@ -36,7 +39,8 @@ start_services() {
 	start_sshd v1 vault-host
 	start_slapd ldap "ldaps://10.20.1.10:636 ldap://10.20.1.10:389"
 	start_slapd rogue "ldap://10.20.7.7:389"
-	start_postgres
+	start_postgres db 10.20.2.20
+	start_proxy
 	serve logs nc -lukn 10.20.6.14 514
 	await logs 514 --udp
 	start_raft v2 10.20.4.17
@@ -63,8 +67,9 @@ start_slapd() {
 	await "$1" 389
 }
 
+# start_postgres HOST ADDRESS
 start_postgres() {
-	local d=$work/postgres bin
+	local d=$work/postgres-$1 bin
 	bin=$(dirname "$(find /usr/lib/postgresql -name initdb | sort -V | tail -n 1)")
 	install -d -o postgres -m 700 "$d"
 	cp "$work/pki/db.pem" "$work/pki/db.key" "$d"
@@ -74,27 +79,88 @@ start_postgres() {
 	chmod 644 "$work/pgpass"
 	quiet as_postgres "$bin/initdb" -D "$d/data" -U postgres -A scram-sha-256 --pwfile="$work/pgpass" --no-sync
 	echo "host all all 0.0.0.0/0 scram-sha-256" >>"$d/data/pg_hba.conf"
-	serve db setpriv --reuid=postgres --regid=postgres --clear-groups "$bin/postgres" -D "$d/data" \
-		-c listen_addresses=10.20.2.20 -c unix_socket_directories="$d" -c ssl=on \
+	serve "$1" setpriv --reuid=postgres --regid=postgres --clear-groups "$bin/postgres" -D "$d/data" \
+		-c listen_addresses="$2" -c unix_socket_directories="$d" -c ssl=on \
 		-c ssl_cert_file="$d/db.pem" -c ssl_key_file="$d/db.key" -c fsync=off
-	await db 5432
+	await "$1" 5432
 	local u
 	for u in vault vaultadmin; do
-		pg db -d postgres -U postgres -c "create role $u login password 'not-a-real-password'"
+		pg "$1" -h "$2" -d postgres -U postgres -c "create role $u login password 'not-a-real-password'"
 	done
-	pg db -d postgres -U postgres -c 'create database vault owner vault'
+	pg "$1" -h "$2" -d postgres -U postgres -c 'create database vault owner vault'
 }
 
 as_postgres() { (cd / && setpriv --reuid=postgres --regid=postgres --clear-groups "$@"); }
 
 # pg HOST ARGUMENT… runs psql from a host; PGSSLMODE decides about TLS.
-pg() { quiet on "$1" env PGPASSWORD=not-a-real-password psql -X -h 10.20.2.20 "${@:2}"; }
+pg() { quiet on "$1" env PGPASSWORD=not-a-real-password psql -X "${@:2}"; }
 
 # Replication between nodes stands as a TLS 1.3 service that demands a client certificate.
 start_raft() {
 	serve "$1" openssl s_server -accept "$2:8443" -tls1_3 -cert "$work/pki/$1.leaf" -key "$work/pki/$1.key" \
 		-CAfile "$work/pki/site/cert.pem" -Verify 1 -verify_return_error -num_tickets 0 -quiet -rev
 	await "$1" 8443
+}
+
+start_proxy() {
+	fill tinyproxy.conf >"$work/tinyproxy.conf"
+	serve proxy tinyproxy -d -c "$work/tinyproxy.conf"
+	await proxy 3128
+}
+
+# The services of single scenes, each called with HOST ADDRESS.
+
+start_ftp() {
+	mkdir -p "$work/ftp" /var/run/vsftpd/empty
+	fill vsftpd.conf -e "s|@ADDRESS@|$2|" >"$work/vsftpd.conf"
+	serve "$1" vsftpd "$work/vsftpd.conf"
+	await "$1" 21
+}
+
+start_redis() {
+	serve "$1" redis-server --bind "$2" --port 6379 --save '' --appendonly no --dir "$work/tmp" --protected-mode no \
+		--user vaultadmin on '>not-a-real-password' '~*' '+@all'
+	await "$1" 6379
+}
+
+start_smtp() {
+	install -d -o Debian-exim "$work/exim"
+	fill exim.conf >"$work/exim.conf"
+	serve "$1" exim4 -C "$work/exim.conf" -bdf -oX "$2.25" -oP "$work/exim/pid"
+	await "$1" 25
+}
+
+# start_quic HOST ADDRESS CERTIFICATE
+start_quic() {
+	[[ -x $work/quic ]] || (cd "$here/quic" && go build -o "$work/quic" .)
+	serve "$1" env QUIC_GO_DISABLE_RECEIVE_BUFFER_WARNING=1 QUIC_GO_DISABLE_GSO=1 \
+		"$work/quic" serve "$2:443" "$work/pki/$3.pem" "$work/pki/$3.key"
+	await "$1" 443 --udp
+}
+
+start_mqtt() {
+	quiet mosquitto_passwd -b -c "$work/mosquitto.users" svc-vault not-a-real-password
+	chmod 644 "$work/mosquitto.users"
+	printf '%s\n' "listener 1883 $2" "password_file $work/mosquitto.users" "user root" >"$work/mosquitto.conf"
+	serve "$1" mosquitto -c "$work/mosquitto.conf"
+	await "$1" 1883
+}
+
+start_mysql() {
+	local d=$work/mysql
+	quiet mariadb-install-db --no-defaults --user=root --datadir="$d" --skip-test-db
+	echo "create user 'svc-vault'@'%' identified by 'not-a-real-password';" >"$work/mysql.init"
+	serve "$1" mariadbd --no-defaults --user=root --datadir="$d" --socket="$d/socket" --pid-file="$d/pid" --bind-address="$2" \
+		--skip-name-resolve --init-file="$work/mysql.init"
+	await "$1" 3306
+}
+
+start_smb() {
+	mkdir -p "$work/smb/share"
+	chmod 755 "$work/smb" "$work/smb/share"
+	fill smb.conf -e "s|@ADDRESS@|$2|" >"$work/smb.conf"
+	serve "$1" smbd -F --no-process-group -s "$work/smb.conf"
+	await "$1" 445
 }
 
 # make_downloads builds what the vendor offers: an archive that the manifest declares, and a program that it does not.
@@ -117,7 +183,6 @@ write_manifest() {
 	sed -e "s|@SUPPORT_HOST_KEY@|$(host_key_fingerprint support-host)|" \
 		-e "s|@ARCHIVE_SHA256@|$(sha256sum "$archive" | cut -d' ' -f1)|" \
 		-e "s|\"@ARCHIVE_SIZE@\"|$(stat -c %s "$archive")|" \
-		"$here/acme-vault.json.in" >"$work/acme-vault.json"
-	jq -e . "$work/acme-vault.json" >/dev/null
-	install -m 644 "$work/acme-vault.json" "$out/acme-vault.json"
+		"$here/acme-vault.json.in" >"$work/out/acme-vault.json"
+	jq -e . "$work/out/acme-vault.json" >/dev/null
 }

@@ -29,7 +29,7 @@ directory() {
 		-D uid=svc-vault,dc=riverside,dc=example -w not-a-real-password -b dc=riverside,dc=example uid=ada uid
 }
 
-database() { PGSSLMODE=require pg v1 -d vault -U vault -c 'select 1'; }
+database() { PGSSLMODE=require pg v1 -h 10.20.2.20 -d vault -U vault -c 'select 1'; }
 
 administration() {
 	on admin curl -sS -o "$work/answer" --cacert "$work/pki/trusted.pem" https://10.20.4.16:8200/v1/sys/health
