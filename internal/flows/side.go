@@ -12,17 +12,18 @@ const sideCost = 1 << 10
 
 // side is what only flows have that are being parsed, or whose segments wait.
 type side struct {
-	f      uint32 // index in Table.sides
-	flow   *Flow
-	stream protocol.Stream
-	parser uint8        // number of the stream's parser, from 1; 0 while probing
-	likely uint8        // the first parser that answered Likely, while probing
-	first  protocol.Dir // who spoke first, valid if spoken
-	spoken bool
-	dirs   [2]half
-	memory int // capacity of all buffers held, counted in Table.Stats.Held
-	prev   *side
-	next   *side // in the list of holders
+	f        uint32 // index in Table.sides
+	flow     *Flow
+	stream   protocol.Stream
+	parser   uint8        // number of the stream's parser, from 1; 0 while probing
+	likely   uint8        // the first parser that answered Likely, while probing
+	first    protocol.Dir // who spoke first, valid if spoken
+	spoken   bool
+	switches uint8
+	dirs     [2]half
+	memory   int // capacity of all buffers held, counted in Table.Stats.Held
+	prev     *side
+	next     *side // in the list of holders
 }
 
 // half is one direction of a side.
@@ -84,7 +85,7 @@ func (t *Table) dropSide(f *Flow) {
 	if s.stream != nil {
 		t.recycle(s)
 	}
-	s.parser, s.likely, s.spoken, s.flow = 0, 0, false, nil
+	s.parser, s.likely, s.spoken, s.switches, s.flow = 0, 0, false, 0, nil
 	f.side = 0
 	t.freeSide = append(t.freeSide, s.f)
 }

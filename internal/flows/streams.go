@@ -13,6 +13,8 @@ const (
 	probeLimit = 4 << 10
 	// probeDatagrams bounds the datagrams of a flow that are shown to the probes.
 	probeDatagrams = 8
+	// maxSwitches bounds the protocols that one flow may carry one after the other.
+	maxSwitches = 4
 )
 
 // sink hands a stream's observations to the handler.
@@ -182,6 +184,10 @@ func (t *Table) recycle(s *side) {
 
 // switchProtocol begins to probe anew at the first unread byte of both directions.
 func (t *Table) switchProtocol(f *Flow, p *packet.Packet, s *side) {
+	if s.switches++; s.switches > maxSwitches {
+		t.abandon(f, p)
+		return
+	}
 	t.finishStream(f, p, s)
 	f.AppBefore, f.App = f.App, 0
 	s.likely = 0

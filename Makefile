@@ -1,0 +1,47 @@
+# For developers. Users need only Go: see README.md.
+GO ?= go
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+FUZZTIME ?= 5s
+# Where the captures of make bench are kept: they are large and made anew when missing.
+BENCHDIR ?= $(or $(TMPDIR),/tmp)/netsensor-bench
+
+.PHONY: build test check fmt vet staticcheck race fuzz bench pcaps golden
+
+build:
+	CGO_ENABLED=0 $(GO) build -trimpath -o netsensor ./cmd/netsensor
+
+test:
+	$(GO) test ./...
+
+check: fmt vet staticcheck race fuzz
+
+fmt:
+	@out=$$(gofmt -l cmd internal pcaps); if [ -n "$$out" ]; then echo "gofmt: $$out"; exit 1; fi
+
+vet:
+	$(GO) vet ./...
+
+staticcheck:
+	$(GO) run $(STATICCHECK) ./...
+
+race:
+	$(GO) test -race ./...
+
+# Every fuzz target for a short time. Found inputs land in testdata/fuzz and are committed with their fix.
+fuzz:
+	@set -e; for p in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
+	    echo "fuzz $$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p >/tmp/fuzz.$$$$ 2>&1 || { cat /tmp/fuzz.$$$$; exit 1; }; \
+	  done; done; rm -f /tmp/fuzz.$$$$
+
+# Packets per CPU second beside tcpdump on the same capture, in one sitting.
+bench: build
+	$(GO) run ./internal/benchcap/cmd/bench -dir $(BENCHDIR) -netsensor ./netsensor
+
+# The captures of pcaps/, made anew with real programs (root, Debian packages: see pcaps/README.md).
+pcaps:
+	pcaps/make/make.sh
+
+# Rewrites the expected outputs of the scripts in cmd/netsensor/testdata. Read the difference before committing it.
+golden:
+	$(GO) test ./cmd/netsensor -run TestScripts -update
