@@ -60,6 +60,8 @@ type Bound struct {
 	Policy     Policy            `json:"policy,omitzero"`
 	Extensions strict.Extensions `json:"-"`
 	Pos        strict.Pos        `json:"-"`
+
+	pointer string // of the object that holds the members: "" in the short form
 }
 
 // ManifestRef says which manifest is meant, and what must hold for it.
@@ -71,7 +73,7 @@ type ManifestRef struct {
 	Digest string `json:"digest,omitempty"`
 	// Trust names the keys that may sign the manifest. Threshold is how many of them must; 0 means 1.
 	Trust      []string          `json:"trust,omitempty"`
-	Threshold  int               `json:"threshold,omitempty"`
+	Threshold  uint8             `json:"threshold,omitempty"`
 	Extensions strict.Extensions `json:"-"`
 	Pos        strict.Pos        `json:"-"`
 }
@@ -129,17 +131,12 @@ type Endpoint struct {
 	Text        string
 }
 
-// Value is what a variable is bound to: a string, a number or a list of strings in the document.
-type Value struct {
-	Items []Item
-	Pos   strict.Pos
-}
+// Value is what a variable is bound to: a string, an integer or a list of these in the document. What the items
+// mean depends on the variable's kind.
+type Value = strict.List
 
-// Item is one element of a Value. Its meaning depends on the variable's kind.
-type Item struct {
-	Text string
-	Pos  strict.Pos
-}
+// Item is one element of a Value.
+type Item = strict.Item
 
 // Switch is a feature's state at a site.
 type Switch struct {

@@ -73,7 +73,7 @@ type Validity struct {
 	Issued       time.Time `json:"issued,omitzero"`
 	NotBefore    time.Time `json:"notBefore,omitzero"`
 	NotAfter     time.Time `json:"notAfter,omitzero"`
-	RefreshHours int       `json:"refreshHours,omitempty"` // how often to look for a newer serial
+	RefreshHours uint32    `json:"refreshHours,omitempty"` // how often to look for a newer serial
 	// Supported is false when the vendor no longer maintains the product. Nil means not said.
 	Supported  *bool             `json:"supported,omitempty"`
 	UpdateURL  string            `json:"updateUrl,omitempty"`
@@ -90,8 +90,8 @@ type Role struct {
 
 // Cardinality is "1", "0..1", "1..n", …
 type Cardinality struct {
-	Min, Max int // Max < 0: no limit
-	Given    bool
+	Min, Max int  // Max < 0: no limit
+	Given    bool // false in the zero value: any number
 }
 
 // VariableKind says what the customer binds a variable to.
@@ -201,7 +201,7 @@ type Communication struct {
 	To        Peer      `json:"to"`
 	Transport Transport `json:"transport"`
 	Ports     []Port    `json:"ports,omitempty"` // of To; empty only where the transport has none
-	// Method is the protocol by content; see KnownMethod. Empty means that the vendor does not say.
+	// Method is the protocol by content; see LookupMethod. Empty means that the vendor does not say.
 	Method string `json:"method,omitempty"`
 	// App are the protocols that may be found inside Method ("http" inside TLS), lower case.
 	App []string `json:"app,omitempty"`
@@ -393,7 +393,7 @@ type Account struct {
 	// Realm is where the account exists: "product", "os", "database", "directory", …
 	Realm string `json:"realm"`
 	Role  string `json:"role,omitempty"` // empty: every role
-	// Protocols are the login mechanisms that know the account (see KnownMechanism). Empty means any.
+	// Protocols are the login mechanisms that know the account (see Mechanisms). Empty means any.
 	Protocols   []string          `json:"protocols,omitempty"`
 	Interactive *bool             `json:"interactive,omitempty"`
 	Lifecycle   Lifecycle         `json:"lifecycle,omitempty"`

@@ -16,8 +16,9 @@ import (
 // whatever could be decoded.
 //
 // Structs, slices, maps with string keys, pointers, strings, booleans, integers, time.Time (RFC 3339), List, Enums
-// and encoding.TextUnmarshalers (from strings) are understood; other types of fields panic. A type that is not
-// given in the document stays as it is; an empty array becomes an empty slice that is not nil.
+// and encoding.TextUnmarshalers (from strings) are understood; other types of fields panic. A value that is not
+// given in the document stays as it is; an empty array becomes an empty slice that is not nil. A member that is a
+// string must not be empty.
 func (d *Document) Decode(v any) error {
 	s := decoder{scanner: scanner{doc: d, s: d.text}, plans: make(map[reflect.Type]*plan)}
 	if len(d.text) > d.limits.Bytes {
@@ -83,6 +84,8 @@ type plan struct {
 	names    []string // of the fields
 	pos, ext int      // indexes of the fields of type Pos and Extensions, -1 for none
 	bits     int      // of numbers
+	// notEmpty holds for strings that are members of structs: an empty one would be taken for an absent one.
+	notEmpty bool
 }
 
 type field struct {
@@ -153,7 +156,11 @@ func (d *decoder) planFields(p *plan, t reflect.Type) {
 		if name == "" || name == "-" || !f.IsExported() {
 			continue
 		}
-		p.fields = append(p.fields, field{name: name, index: i, required: !strings.Contains(options, "omit"), plan: d.plan(f.Type)})
+		fp := d.plan(f.Type)
+		if fp.kind == kindString {
+			fp = &plan{kind: kindString, pos: -1, ext: -1, notEmpty: true}
+		}
+		p.fields = append(p.fields, field{name: name, index: i, required: !strings.Contains(options, "omit"), plan: fp})
 		p.names = append(p.names, name)
 	}
 	if len(p.fields) > 64 {
@@ -256,6 +263,9 @@ func (d *decoder) text(p *plan, c byte) (text string, valid, ok bool) {
 func (d *decoder) setText(v reflect.Value, p *plan, text string, at int) bool {
 	switch p.kind {
 	case kindString:
+		if text == "" && p.notEmpty {
+			return d.report(at, "must not be empty")
+		}
 		v.SetString(text)
 	case kindEnum:
 		if !slices.Contains(p.words, text) {
