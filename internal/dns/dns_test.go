@@ -375,6 +375,15 @@ func TestProbe(t *testing.T) {
 			t.Errorf("%s: %d, want %d", tt.name, got, tt.want)
 		}
 	}
+	for _, d := range []protocol.Dir{protocol.ToServer, protocol.ToClient} {
+		for i, b := range [][]byte{q, r} {
+			p := &protocol.Peek{Data: b, Dir: d, Over: protocol.UDP, ClientPort: 40000, ServerPort: 53}
+			Parser().Probe(p)
+			if want := int(d) != i; p.Reversed != want {
+				t.Errorf("direction %d, response %d: reversed %t, want %t", d, i, p.Reversed, want)
+			}
+		}
+	}
 	for n := range frame(r) {
 		p := &protocol.Peek{Data: frame(r)[:n], Over: protocol.TCP, ClientPort: 40000, ServerPort: 9999}
 		if got := Parser().Probe(p); got != protocol.Maybe {

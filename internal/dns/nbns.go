@@ -23,6 +23,7 @@ func probeNBNS(p *protocol.Peek) protocol.Match {
 	if b[4]|b[6]|b[8]|b[10] != 0 || b[5]|b[7]|b[9]|b[11] == 0 || b[5] > 1 {
 		return protocol.No
 	}
+	orient(p, b)
 	return protocol.Yes
 }
 

@@ -36,6 +36,7 @@ func judge(p *protocol.Peek, b []byte, size int) protocol.Match {
 	if len(b) < headerLen || !plausibleHeader(b, size) {
 		return protocol.No
 	}
+	orient(p, b)
 	whole := len(b) == size
 	off, ok := walk(b)
 	switch {
@@ -57,6 +58,12 @@ func judge(p *protocol.Peek, b []byte, size int) protocol.Match {
 		return protocol.Yes // damaged or cut after its question
 	}
 	return protocol.Likely
+}
+
+// orient notes when the sender of the message b must be the other side than it is taken for.
+func orient(p *protocol.Peek, b []byte) {
+	response := b[2]&(flagQR>>8) != 0
+	p.Reversed = response == (p.Dir == protocol.ToServer)
 }
 
 // plausibleFlags rejects the opcodes and response codes that are not assigned.
@@ -159,7 +166,11 @@ func probeMDNS(p *protocol.Peek) protocol.Match {
 	if !p.Port(portMDNS) || p.Port(portDNS) {
 		return protocol.No
 	}
-	return probeLocal(p.Data)
+	m := probeLocal(p.Data)
+	if m == protocol.Yes && p.ClientPort != p.ServerPort { // else both are peers
+		orient(p, p.Data)
+	}
+	return m
 }
 
 func probeLLMNR(p *protocol.Peek) protocol.Match {
@@ -173,7 +184,11 @@ func probeLLMNR(p *protocol.Peek) protocol.Match {
 		}
 		b = b[lengthPrefix:]
 	}
-	return probeLocal(b)
+	m := probeLocal(b)
+	if m == protocol.Yes {
+		orient(p, b)
+	}
+	return m
 }
 
 // probeLocal is lenient: the port has spoken. Opcodes other than query are reserved in both protocols.
