@@ -75,12 +75,13 @@ write_story() {
 	mergecap -F pcap -w "$work/out/story.pcap" "${all[@]}"
 }
 
-# check_captures fails where a capture is not whole: packets lost, broken or cut, or a connection without its beginning
-# or its end.
+# check_captures fails where a capture is not whole or not clean: packets lost, broken or cut, neighbour discovery, a
+# connection without its beginning or its end.
 check_captures() {
-	local f bad='_ws.malformed || tcp.analysis.lost_segment || tcp.analysis.ack_lost_segment || icmp || frame.cap_len < frame.len'
+	local f found bad='_ws.malformed || tcp.analysis.lost_segment || tcp.analysis.ack_lost_segment || frame.cap_len < frame.len'
 	for f in "$work"/out/*.pcap; do
-		[[ -z $(streams "$f" "$bad") ]] || die "${f##*/}: $(tshark -n -r "$f" -Y "$bad" 2>/dev/null)"
+		found=$(tshark -n -r "$f" -Y "$bad || arp || icmp || icmpv6" 2>/dev/null)
+		[[ -z $found ]] || die "${f##*/}: $found"
 		[[ $(streams "$f" tcp) == $(streams "$f" 'tcp.flags.syn == 1') ]] || die "${f##*/}: a connection without SYN"
 		[[ $(streams "$f" tcp) == $(streams "$f" 'tcp.flags.fin == 1 || tcp.flags.reset == 1') ]] || die "${f##*/}: a connection without FIN"
 	done
