@@ -34,7 +34,7 @@ func (r *recorder) Observe(o *protocol.Observation) {
 			fmt.Fprintf(&b, " rcode=%d", f.Num)
 			continue
 		case protocol.Alias:
-			fmt.Fprintf(&b, " %s->%s/%d", f.Aux, f.Text, f.Num)
+			fmt.Fprintf(&b, " %s->%s/%d", f.Text, f.Aux, f.Num)
 			continue
 		case protocol.Address:
 			fmt.Fprintf(&b, " %s=%s/%d", f.Text, f.Addr, f.Num)

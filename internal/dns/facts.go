@@ -71,7 +71,7 @@ func (m *message) address(owner []byte, a netip.Addr, ttl uint32) {
 
 func (m *message) alias(r *record) {
 	m.facts = append(m.facts, protocol.Fact{
-		Kind: protocol.Alias, Text: m.text(r.target), Aux: m.text(r.name), Num: int64(r.ttl),
+		Kind: protocol.Alias, Text: m.text(r.name), Aux: m.text(r.target), Num: int64(r.ttl),
 	})
 }
 
