@@ -47,8 +47,7 @@ func (d *Decoder) oddType(p *Packet, typ uint16, b []byte) Result {
 		d.Counts.EAPOL++
 		return NotIP
 	case typeMACsec:
-		d.Counts.MACsec++
-		return NotIP
+		return d.macsec(p, b)
 	}
 	if typ <= maxLengthField {
 		if int(typ) < len(b) {
@@ -105,6 +104,28 @@ func (d *Decoder) llc(p *Packet, b []byte) Result {
 	}
 	d.Counts.LLC++
 	return NotIP
+}
+
+// macsec decodes an IEEE 802.1AE tag. Frames that are protected but not encrypted show what they carry.
+func (d *Decoder) macsec(p *Packet, b []byte) Result {
+	const explicitSCI, encrypted, changed, icv = 0x20, 0x08, 0x04, 16
+	d.Counts.MACsec++
+	if len(b) < 6 || b[0]&(encrypted|changed) != 0 {
+		return NotIP
+	}
+	n := 6
+	if b[0]&explicitSCI != 0 {
+		n += 8
+	}
+	if short := int(b[1] & 0x3f); short != 0 && n+short < len(b) {
+		b = b[:n+short]
+	} else if d.beyond == 0 && len(b) > n+icv {
+		b = b[:len(b)-icv]
+	}
+	if len(b) < n+2 {
+		return NotIP
+	}
+	return d.ethertype(p, binary.BigEndian.Uint16(b[n:]), b[n+2:])
 }
 
 // nlpid decodes a network layer protocol identifier (RFC 2427).

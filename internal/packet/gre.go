@@ -14,8 +14,10 @@ const (
 
 // Protocols that only GRE uses.
 const (
-	greWCCP = 0x883e
-	greEoIP = 0x6400
+	greEoIP      = 0x6400
+	greAruba     = 0x8200 // IEEE 802.11 frames of an access point, by queue
+	greArubaLast = 0x83ff
+	greWCCP      = 0x883e
 )
 
 // gre decodes generic routing encapsulation and what it carries.
@@ -59,15 +61,19 @@ func (d *Decoder) gre(p *Packet, b []byte) Result {
 			return d.broken(p, b, EventGREVersion0MalformedSREHeader)
 		}
 	}
-	switch typ {
-	case typeERSPAN, typeERSPAN3:
+	switch {
+	case typ < minimumType: // a keepalive, or nothing known
+		return OK
+	case typ == typeERSPAN || typ == typeERSPAN3:
 		return d.erspan(p, typ, flags&greSequence != 0, in)
-	case typeTEB:
+	case typ >= greAruba && typ <= greArubaLast:
+		typ = contentWLAN
+	case typ == typeTEB:
 		// RFC 7637: NVGRE's key is the virtual subnet and a flow number.
 		if flags&0xf000 == greKey {
 			key >>= 8
 		}
-	case greWCCP:
+	case typ == greWCCP: // draft-wilson-wrec-wccp-v2, section 4.12
 		// Version 2 has a redirect header, version 1 has none.
 		if len(in) > 4 && in[0]>>4 != 4 {
 			in = in[4:]

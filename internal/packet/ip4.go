@@ -72,7 +72,8 @@ func (d *Decoder) ipv4(p *Packet, b []byte) Result {
 	if d.vj {
 		d.vj, p.Proto = false, ProtoTCP
 	}
-	if binary.BigEndian.Uint16(b[6:])&0x3fff != 0 {
+	if frag := binary.BigEndian.Uint16(b[6:]) & 0x3fff; frag != 0 && (!p.Cut || frag&0x1fff != 0) {
+		// A first fragment that was not captured whole will never be put together: it is decoded as far as it goes.
 		p.Payload = b
 		return Fragment
 	}
@@ -80,8 +81,10 @@ func (d *Decoder) ipv4(p *Packet, b []byte) Result {
 	return d.transport(p, b[hl:])
 }
 
-// options4 walks the options; a broken list is an event, not a reason to drop the packet.
+// options4 walks the options; a broken list is an event, not a reason to drop the packet. The last hop of a source
+// route that is not at its end is the destination (RFC 1122 section 3.2.1.8).
 func (d *Decoder) options4(p *Packet, b []byte) {
+	const looseRoute, strictRoute = 0x83, 0x89
 	for len(b) > 0 {
 		switch {
 		case b[0] == 0: // end of list
@@ -95,7 +98,11 @@ func (d *Decoder) options4(p *Packet, b []byte) {
 			d.note(p, EventIPv4OptionInvalidLen)
 			return
 		default:
-			b = b[b[1]:]
+			n := int(b[1])
+			if (b[0] == looseRoute || b[0] == strictRoute) && n >= 7 && n%4 == 3 && int(b[2]) <= n-3 && b[2] >= 4 {
+				p.Dst.set4(b[n-4:])
+			}
+			b = b[n:]
 		}
 	}
 }

@@ -96,13 +96,16 @@ func (d *Decoder) extensions(p *Packet, b []byte) Result {
 				d.note(p, EventIPv6ExtensionDuplicateFH)
 			}
 			seen[2] = true
-			if binary.BigEndian.Uint16(rest[2:])&0xfff9 != 0 {
+			frag := binary.BigEndian.Uint16(rest[2:]) & 0xfff9
+			if frag != 0 && (!p.Cut || frag > 1) {
 				p.Proto = rest[0]
 				p.Payload = b
 				return Fragment
 			}
-			// RFC 6946: an atomic fragment is whole.
-			d.note(p, EventIPv6ExtensionUselessFH)
+			// RFC 6946: an atomic fragment is whole. A first one that was not captured whole goes on like in ipv4.
+			if frag == 0 {
+				d.note(p, EventIPv6ExtensionUselessFH)
+			}
 			n = 8
 		case extHopByHop:
 			if seen[0] {
@@ -117,8 +120,11 @@ func (d *Decoder) extensions(p *Packet, b []byte) Result {
 			if rest[2] == 0 {
 				d.note(p, EventIPv6RHType0)
 			}
-			// RFC 8200 section 8.1: with segments left the checksum covers the final destination.
-			d.noSum = d.noSum || rest[3] != 0
+			if rest[3] != 0 {
+				d.finalDestination(p, rest[:min(n, len(rest))])
+			}
+		case extDestination:
+			homeAddress(p, rest[:min(n, len(rest))])
 		case extAH:
 			n = 8 + 4*int(rest[1]) // RFC 4302 section 2.2: units of 4 bytes, minus 2
 		case extMobility:
@@ -138,6 +144,42 @@ func (d *Decoder) extensions(p *Packet, b []byte) Result {
 	d.note(p, EventTooManyLayers)
 	p.Payload = b[off:]
 	return OK
+}
+
+// finalDestination takes the last hop of a routing header with segments left, which the transport checksum covers
+// (RFC 8200 section 8.1).
+func (d *Decoder) finalDestination(p *Packet, h []byte) {
+	const sourceRoute, mobile, segments = 0, 2, 4
+	switch n := (len(h) - 8) / 16; {
+	case h[2] == sourceRoute && n > 0 && int(h[3]) <= n:
+		copy(p.Dst[:], h[8+16*(n-1):])
+	case h[2] == mobile && n == 1 && h[3] == 1: // RFC 6275 section 6.4
+		copy(p.Dst[:], h[8:24])
+	case h[2] == segments && n > 0 && int(h[3]) <= int(h[4]): // RFC 8754: the list is in reverse order
+		copy(p.Dst[:], h[8:24])
+	default:
+		d.noSum = true
+	}
+}
+
+// homeAddress takes the home address option (RFC 6275 section 6.3) of a destination options header.
+func homeAddress(p *Packet, h []byte) {
+	const pad1, home = 0, 0xc9
+	for h = h[2:]; len(h) > 1; {
+		if h[0] == pad1 {
+			h = h[1:]
+			continue
+		}
+		n := 2 + int(h[1])
+		if n > len(h) {
+			return
+		}
+		if h[0] == home && n == 18 {
+			copy(p.Src[:], h[2:18])
+			return
+		}
+		h = h[n:]
+	}
 }
 
 // truncated6 ends the walk in a header that is not whole: the addresses are known, the transport is not.

@@ -53,38 +53,34 @@ const (
 
 // EtherTypes (IEEE 802 numbers, IANA), and the few that only GRE uses.
 const (
-	typeIPv4        = 0x0800
-	typeARP         = 0x0806
-	typeFRARP       = 0x0808
-	typeERSPAN3     = 0x22eb
-	typeTEB         = 0x6558
-	typeVLAN        = 0x8100
-	typePPP         = 0x880b
-	typeMPLS        = 0x8847
-	typeMPLSMulti   = 0x8848
-	typePPPoEDisc   = 0x8863
-	typePPPoE       = 0x8864
-	typeIPv6        = 0x86dd
-	typeEAPOL       = 0x888e
-	typeQinQ        = 0x88a8
-	typeERSPAN      = 0x88be
-	typeLLDP        = 0x88cc
-	typeMACsec      = 0x88e5
-	typePBB         = 0x88e7
-	typeFabricPath  = 0x8903
-	typeCMD         = 0x8909
-	typeVNTag       = 0x8926
-	typeETag        = 0x893f
-	typeNSH         = 0x894f
-	typeQinQ9100    = 0x9100
-	typeQinQ9200    = 0x9200
-	maxLengthField  = 1500 // IEEE 802.3: up to here the field is a length
-	minimumType     = 1536
-	typeJumboLLC    = 0x8870
-	typeWLANRadio   = 803 // ARPHRD of a radiotap header below a cooked one
-	typeWLAN        = 801
-	typeARPHRDFRAD  = 770
-	typeARPHRDIPGRE = 778
+	typeIPv4       = 0x0800
+	typeARP        = 0x0806
+	typeFRARP      = 0x0808
+	typeERSPAN3    = 0x22eb
+	typeTEB        = 0x6558
+	typeVLAN       = 0x8100
+	typePPP        = 0x880b
+	typeMPLS       = 0x8847
+	typeMPLSMulti  = 0x8848
+	typePPPoEDisc  = 0x8863
+	typePPPoE      = 0x8864
+	typeIPv6       = 0x86dd
+	typeEAPOL      = 0x888e
+	typeQinQ       = 0x88a8
+	typeERSPAN     = 0x88be
+	typeLLDP       = 0x88cc
+	typeMACsec     = 0x88e5
+	typePBB        = 0x88e7
+	typeFabricPath = 0x8903
+	typeCMD        = 0x8909
+	typeVNTag      = 0x8926
+	typeETag       = 0x893f
+	typeNSH        = 0x894f
+	typeQinQ9100   = 0x9100
+	typeQinQ9200   = 0x9200
+	maxLengthField = 1500 // IEEE 802.3: up to here the field is a length
+	minimumType    = 1536
+	typeJumboLLC   = 0x8870
 )
 
 // link decodes everything but Ethernet.
@@ -189,6 +185,12 @@ func (d *Decoder) null(p *Packet, b []byte) Result {
 	return NotIP
 }
 
+// Linux device types (ARPHRD_…) that have wireless frames below a cooked header.
+const (
+	arphrdWLAN     = 801
+	arphrdRadiotap = 803
+)
+
 // sll decodes the Linux cooked header (LINKTYPE_LINUX_SLL).
 func (d *Decoder) sll(p *Packet, b []byte) Result {
 	d.Counts.SLL++
@@ -213,7 +215,7 @@ func (d *Decoder) sll2(p *Packet, b []byte) Result {
 // cookedMAC takes the sender's address of an Ethernet, loopback or wireless device.
 func (d *Decoder) cookedMAC(p *Packet, arphrd uint16, n int, mac []byte) {
 	const ether, loopback = 1, 772
-	if n == 6 && (arphrd == ether || arphrd == loopback || arphrd >= typeWLAN && arphrd <= typeWLANRadio) {
+	if n == 6 && (arphrd == ether || arphrd == loopback || arphrd >= arphrdWLAN && arphrd <= arphrdRadiotap) {
 		copy(p.SrcMAC[:], mac)
 		p.HasMAC = true
 	}
@@ -225,9 +227,9 @@ func (d *Decoder) cooked(p *Packet, arphrd, typ uint16, b []byte) Result {
 	switch {
 	case typ >= minimumType:
 		return d.ethertype(p, typ, b)
-	case arphrd == typeWLANRadio:
+	case arphrd == arphrdRadiotap:
 		return d.radiotap(p, b)
-	case arphrd == typeWLAN:
+	case arphrd == arphrdWLAN:
 		return d.wlan(p, b)
 	case typ == llc:
 		return d.llc(p, b)

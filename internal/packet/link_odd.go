@@ -41,7 +41,7 @@ func (d *Decoder) oddLink(p *Packet, link LinkType, b []byte) Result {
 	case LinkSLIP:
 		return d.skip(p, b, 16, LinkRaw)
 	case LinkIPoIB:
-		return d.tagged(p, b, 20, EventEthernetPacketTooSmall, 2)
+		return d.tagged(p, b, 40, EventEthernetPacketTooSmall, 2)
 	case LinkIPOver1394:
 		return d.tagged(p, b, 16, EventEthernetPacketTooSmall, 0)
 	case LinkDSABroadcom, LinkDSA:
@@ -70,10 +70,10 @@ func (d *Decoder) legacyLink(p *Packet, link LinkType, b []byte) Result {
 	case LinkATMRFC1483:
 		return d.llc(p, b)
 	case LinkATMCLIP:
-		if len(b) > 0 && b[0]>>4 == 4 {
-			return d.rawIP(p, b)
+		if len(b) > 0 && b[0] == 0xaa {
+			return d.llc(p, b)
 		}
-		return d.llc(p, b)
+		return d.rawIP(p, b)
 	case LinkSunATM:
 		if len(b) < 4 {
 			return d.bad(p, EventEthernetPacketTooSmall)

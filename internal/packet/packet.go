@@ -58,7 +58,9 @@ type Packet struct {
 	Num, Count uint64
 	// Time is the capture time in ns since the Unix epoch.
 	Time int64
-	// Src, Dst and the ports are the innermost ones. For ICMP the ports hold type and code.
+	// Src, Dst and the ports are the innermost ones. For ICMP the ports hold type and code. A packet that is still
+	// on a source route has its final destination in Dst, a mobile node's packet its home address in Src: the
+	// ends of the conversation, which the transport checksum covers too.
 	Src, Dst         Address
 	SrcPort, DstPort uint16
 	// Version is 4 or 6, 0 when no IP layer was found. Proto is the IP protocol (after IPv6 extension headers).
@@ -114,11 +116,24 @@ type Tunnel struct {
 	HasID bool
 }
 
+// SrcAddr returns the source address. Other than Address.Addr it leaves an IPv4-mapped address of an IPv6 packet be.
+func (p *Packet) SrcAddr() netip.Addr { return p.addr(&p.Src) }
+
+// DstAddr returns the destination address, like SrcAddr.
+func (p *Packet) DstAddr() netip.Addr { return p.addr(&p.Dst) }
+
+func (p *Packet) addr(a *Address) netip.Addr {
+	if p.Version == 6 {
+		return netip.AddrFrom16(*a)
+	}
+	return a.Addr()
+}
+
 // SrcAddrPort returns the source address and port.
-func (p *Packet) SrcAddrPort() netip.AddrPort { return netip.AddrPortFrom(p.Src.Addr(), p.SrcPort) }
+func (p *Packet) SrcAddrPort() netip.AddrPort { return netip.AddrPortFrom(p.SrcAddr(), p.SrcPort) }
 
 // DstAddrPort returns the destination address and port.
-func (p *Packet) DstAddrPort() netip.AddrPort { return netip.AddrPortFrom(p.Dst.Addr(), p.DstPort) }
+func (p *Packet) DstAddrPort() netip.AddrPort { return netip.AddrPortFrom(p.DstAddr(), p.DstPort) }
 
 // reset clears what Decode fills. The larger fields are cleared only when they were used: this runs for every packet.
 func (p *Packet) reset(wire uint32) {

@@ -20,6 +20,8 @@ const (
 	TunnelTZSP
 	TunnelGUE
 	TunnelPIM
+	TunnelCAPWAP
+	TunnelAYIYA
 )
 
 // pktSrc are the words that EVE's pkt_src uses; from GTP on they are formed alike, Suricata knows no such tunnels.
@@ -39,6 +41,8 @@ var pktSrc = [...]string{
 	TunnelTZSP:    "tzsp encapsulation",
 	TunnelGUE:     "gue tunnel",
 	TunnelPIM:     "pim tunnel",
+	TunnelCAPWAP:  "capwap tunnel",
+	TunnelAYIYA:   "ayiya tunnel",
 }
 
 // PktSrc returns the value of EVE's pkt_src for a packet out of such a tunnel: "vxlan encapsulation"; "wire/pcap"

@@ -2,6 +2,12 @@ package packet
 
 import "encoding/binary"
 
+// Contents of tunnels that have no EtherType: these are numbers that no EtherType has.
+const (
+	contentWLAN        = 1
+	contentWLANSwapped = 2 // with the bytes of its frame control the wrong way round
+)
+
 // enter decodes b, what a tunnel of kind holds by the EtherType typ. Unless it is an IP packet the outer packet stands.
 // sure says that the tunnel is beyond doubt: then the inner packet's events are kept even when it fails.
 func (d *Decoder) enter(p *Packet, kind TunnelKind, id uint32, hasID bool, typ uint16, b []byte, sure bool) Result {
@@ -32,7 +38,13 @@ func (d *Decoder) enter(p *Packet, kind TunnelKind, id uint32, hasID bool, typ u
 	if mirrored != 0 {
 		d.tag(p, mirrored)
 	}
-	r := d.ethertype(p, typ, b)
+	var r Result
+	switch typ {
+	case contentWLAN, contentWLANSwapped:
+		r = d.wlanFrame(p, b, false, typ == contentWLANSwapped)
+	default:
+		r = d.ethertype(p, typ, b)
+	}
 	if r == OK || r == Fragment {
 		return r
 	}

@@ -12,6 +12,9 @@ const (
 	portTeredo   = 3544
 	portVXLAN    = 4789
 	portVXLANGPE = 4790
+	portGREInUDP = 4754
+	portAYIYA    = 5072
+	portCAPWAP   = 5247
 	portGUE      = 6080
 	portGENEVE   = 6081
 	portMPLS     = 6635
@@ -21,11 +24,12 @@ const (
 
 // portMask has a bit for the low bits of each tunnel port: most other ports are told apart by it alone.
 const portMask = 1<<(portL2TP&63) | 1<<(portGTP&63) | 1<<(portTeredo&63) | 1<<(portVXLAN&63) | 1<<(portVXLANGPE&63) |
-	1<<(portGUE&63) | 1<<(portGENEVE&63) | 1<<(portMPLS&63) | 1<<(portVXLANOld&63) | 1<<(portTZSP&63)
+	1<<(portGREInUDP&63) | 1<<(portAYIYA&63) | 1<<(portCAPWAP&63) | 1<<(portGUE&63) | 1<<(portGENEVE&63) | 1<<(portMPLS&63) | 1<<(portVXLANOld&63) | 1<<(portTZSP&63)
 
 func defaultTunnelPort(port uint16) bool {
 	switch port {
-	case portL2TP, portGTP, portTeredo, portVXLAN, portVXLANGPE, portGUE, portGENEVE, portMPLS, portVXLANOld, portTZSP:
+	case portL2TP, portGTP, portTeredo, portVXLAN, portVXLANGPE, portGREInUDP, portAYIYA,
+		portCAPWAP, portGUE, portGENEVE, portMPLS, portVXLANOld, portTZSP:
 		return true
 	}
 	return false
@@ -67,6 +71,12 @@ func (d *Decoder) udpTunnel(p *Packet) Result {
 		return d.gtp(p, b)
 	case dst == portL2TP || src == portL2TP:
 		return d.l2tp(p, b)
+	case dst == portGREInUDP:
+		return d.greInUDP(p, b)
+	case dst == portAYIYA || src == portAYIYA:
+		return d.ayiya(p, b)
+	case dst == portCAPWAP || src == portCAPWAP:
+		return d.capwap(p, b)
 	case dst == portGUE:
 		return d.gue(p, b)
 	case dst == portMPLS:
@@ -142,105 +152,6 @@ func (d *Decoder) teredo(p *Packet, b []byte) Result {
 	return d.enter(p, TunnelTeredo, 0, false, typeIPv6, b, false)
 }
 
-// gtp decodes the user plane of GTP version 1 (3GPP TS 29.281).
-func (d *Decoder) gtp(p *Packet, b []byte) Result {
-	const pdu = 255
-	if len(b) < 8 || b[0]>>4 != 3 || b[1] != pdu {
-		return OK
-	}
-	length := int(binary.BigEndian.Uint16(b[2:]))
-	if 8+length > len(b) && !p.Cut {
-		return OK
-	}
-	teid := binary.BigEndian.Uint32(b[4:])
-	in := b[8:min(len(b), 8+length)]
-	if b[0]&7 != 0 {
-		if len(in) < 4 {
-			return OK
-		}
-		next := in[3]
-		in = in[4:]
-		const maxExtensionHeaders = 8
-		for i := 0; next != 0 && b[0]&4 != 0; i++ {
-			if len(in) == 0 || i == maxExtensionHeaders {
-				return OK
-			}
-			n := 4 * int(in[0])
-			if n == 0 || n > len(in) {
-				return OK
-			}
-			next = in[n-1]
-			in = in[n:]
-		}
-	}
-	typ := ipType(in)
-	if !plausible(typ, in, p.Cut) {
-		// A 5G session may carry Ethernet.
-		if typ = typeTEB; !plausible(typ, in, p.Cut) {
-			return OK
-		}
-	}
-	d.Counts.GTP++
-	return d.enter(p, TunnelGTP, teid, true, typ, in, false)
-}
-
-// l2tp decodes data messages of L2TP version 2 (RFC 2661), and of version 3 over UDP (RFC 3931).
-func (d *Decoder) l2tp(p *Packet, b []byte) Result {
-	const control, length, sequence, offset = 0x8000, 0x4000, 0x0800, 0x0200
-	if len(b) < 8 {
-		return OK
-	}
-	flags := binary.BigEndian.Uint16(b)
-	if flags&control != 0 {
-		return OK
-	}
-	if flags&0x0f == 3 {
-		return d.l2tp3(p, binary.BigEndian.Uint32(b[4:]), b[8:])
-	}
-	if flags&0x0f != 2 {
-		return OK
-	}
-	n := 2
-	if flags&length != 0 {
-		l := int(binary.BigEndian.Uint16(b[2:]))
-		if l > len(b) && !p.Cut || l < 8 {
-			return OK
-		}
-		b = b[:min(l, len(b))]
-		n += 2
-	}
-	if len(b) < n+4 {
-		return OK
-	}
-	session := binary.BigEndian.Uint32(b[n:])
-	n += 4
-	if flags&sequence != 0 {
-		n += 4
-	}
-	if flags&offset != 0 {
-		if len(b) < n+2 {
-			return OK
-		}
-		n += 2 + int(binary.BigEndian.Uint16(b[n:]))
-	}
-	if n >= len(b) || !plausiblePPP(b[n:], p.Cut) {
-		return OK
-	}
-	d.Counts.L2TP++
-	return d.enter(p, TunnelL2TP, session, true, typePPP, b[n:], false)
-}
-
-// plausiblePPP reports whether b is a PPP frame with a consistent IP packet.
-func plausiblePPP(b []byte, cut bool) bool {
-	if len(b) >= 2 && b[0] == 0xff && b[1] == 3 {
-		b = b[2:]
-	}
-	if len(b) >= 2 && b[0] == 0 {
-		b = b[1:]
-	}
-	return len(b) > 1 && (b[0] == 0x21 || b[0] == 0x57) && plausibleIP(b[1:], cut)
-}
-
 // gue decodes generic UDP encapsulation (draft-ietf-intarea-gue): version 1 is bare IP, version 0 has a header.
 func (d *Decoder) gue(p *Packet, b []byte) Result {
 	if len(b) < 4 {
@@ -287,4 +198,62 @@ func (d *Decoder) tzsp(p *Packet, b []byte) Result {
 		}
 	}
 	return OK
+}
+
+// greInUDP decodes RFC 8086. Only what says its type in plain words is believed.
+func (d *Decoder) greInUDP(p *Packet, b []byte) Result {
+	if len(b) < 4 || b[0]&0x4f|b[1] != 0 {
+		return OK
+	}
+	switch binary.BigEndian.Uint16(b[2:]) {
+	case typeIPv4, typeIPv6, typeTEB, typeMPLS:
+		d.Counts.GRE++
+		return d.gre(p, b)
+	}
+	return OK
+}
+
+// ayiya decodes draft-massar-v6ops-ayiya: forwarded IPv6 behind an identity and a signature.
+func (d *Decoder) ayiya(p *Packet, b []byte) Result {
+	const forward = 1
+	if len(b) < 8 || b[2]&0x0f != forward || b[3] != protoIPv6 {
+		return OK
+	}
+	n := 8 + 1<<(b[0]>>4) + 4*int(b[1]>>4)
+	if n > len(b) || !plausible(typeIPv6, b[n:], p.Cut) {
+		return OK
+	}
+	d.Counts.OtherTunnel++
+	return d.enter(p, TunnelAYIYA, 0, false, typeIPv6, b[n:], false)
+}
+
+// capwap decodes data messages of RFC 5415 that are neither encrypted nor split: IEEE 802.3 or 802.11 frames, the
+// latter by many controllers with the bytes of the frame control swapped.
+func (d *Decoder) capwap(p *Packet, b []byte) Result {
+	const native, fragment, keepAlive, binding80211 = 0x01, 0x80, 0x08, 1
+	if len(b) < 8 || b[0] != 0 {
+		return OK
+	}
+	n := 4 * int(b[1]>>3)
+	if n < 8 || n+2 > len(b) || b[3]&(fragment|keepAlive) != 0 {
+		return OK
+	}
+	in := b[n:]
+	if b[2]&native == 0 {
+		if !plausible(typeTEB, in, p.Cut) {
+			return OK
+		}
+		d.Counts.OtherTunnel++
+		return d.enter(p, TunnelCAPWAP, 0, false, typeTEB, in, false)
+	}
+	if b[2]>>1&0x1f != binding80211 {
+		return OK
+	}
+	// Behind an access point every data frame goes to or from it: the other way round that is no valid version.
+	typ := uint16(contentWLAN)
+	if in[0]&3 != 0 {
+		typ = contentWLANSwapped
+	}
+	d.Counts.OtherTunnel++
+	return d.enter(p, TunnelCAPWAP, 0, false, typ, in, false)
 }

@@ -30,7 +30,7 @@ func (d *Decoder) radiotap(p *Packet, b []byte) Result {
 		}
 	}
 	const padded = 0x20
-	return d.wlanPadded(p, b[n:], flags&padded != 0)
+	return d.wlanFrame(p, b[n:], flags&padded != 0, false)
 }
 
 // prism decodes the header of Prism cards, or AVS where it stands in its place.
@@ -59,29 +59,32 @@ func (d *Decoder) behind(p *Packet, b []byte, n uint32) Result {
 }
 
 // wlan decodes an IEEE 802.11 frame.
-func (d *Decoder) wlan(p *Packet, b []byte) Result { return d.wlanPadded(p, b, false) }
+func (d *Decoder) wlan(p *Packet, b []byte) Result { return d.wlanFrame(p, b, false, false) }
 
-// wlanPadded decodes an IEEE 802.11 data frame (section 9.3.2) that is not encrypted; padded says that the header
-// is filled up to a multiple of 4. Of an aggregate (A-MSDU) the first frame with IP counts.
-func (d *Decoder) wlanPadded(p *Packet, b []byte, padded bool) Result {
+// wlanFrame decodes an IEEE 802.11 data frame (section 9.3.2) that is not encrypted; padded says that the header
+// is filled up to a multiple of 4, swapped that the frame control bytes are the wrong way round. Of an aggregate
+// (A-MSDU) the first frame with IP counts.
+func (d *Decoder) wlanFrame(p *Packet, b []byte, padded, swapped bool) Result {
 	const (
 		toDS, fromDS, protected, order = 0x01, 0x02, 0x40, 0x80
 		typeData                       = 2
 		subtypeQoS, subtypeNull        = 0x8, 0x4
 		aggregate                      = 0x80
 	)
-	if len(b) < 24 {
-		if len(b) >= 2 && b[0]>>2&3 != typeData {
-			d.Counts.WLANManagement++
-			return NotIP
-		}
+	if len(b) < 2 {
 		return d.bad(p, EventEthernetPacketTooSmall)
 	}
-	if b[0]&3 != 0 || b[0]>>2&3 != typeData || b[0]>>4&subtypeNull != 0 {
+	control, flags := b[0], b[1]
+	if swapped {
+		control, flags = flags, control
+	}
+	if control&3 != 0 || control>>2&3 != typeData || control>>4&subtypeNull != 0 {
 		d.Counts.WLANManagement++
 		return NotIP
 	}
-	flags := b[1]
+	if len(b) < 24 {
+		return d.bad(p, EventEthernetPacketTooSmall)
+	}
 	n := 24
 	a1, a2, a3 := b[4:10], b[10:16], b[16:22]
 	src, dst := a2, a1
@@ -97,7 +100,7 @@ func (d *Decoder) wlanPadded(p *Packet, b []byte, padded bool) Result {
 		dst, src = a3, b[24:30]
 	}
 	msdus := false
-	if b[0]>>4&subtypeQoS != 0 {
+	if control>>4&subtypeQoS != 0 {
 		if n += 2; len(b) < n {
 			return d.bad(p, EventEthernetPacketTooSmall)
 		}
