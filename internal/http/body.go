@@ -133,14 +133,15 @@ func (s *stream) orphan(c *protocol.Context, d protocol.Dir, sd *side, b []byte)
 			return 0, handover
 		}
 	}
+	if sd.next == fixedBody && sd.left < int64(len(prefix)) {
+		return 0, again
+	}
 	if n := min(len(b), len(prefix)); string(b[:n]) == prefix[:n] {
-		switch {
-		case n == len(prefix):
-			s.endMessage(c, d, sd, true)
-		case sd.next != fixedBody || sd.left > int64(n):
+		if n < len(prefix) {
 			sd.state = orphanBody
 			return 0, wait
 		}
+		s.endMessage(c, d, sd, true)
 	}
 	return 0, again
 }

@@ -206,6 +206,7 @@ var conversations = []struct {
 		"! request_field_missing_colon", "fact host \x00a\xff  0", "! invalid_content_length_field_in_response", `~"length":4},"fileinfo"`, `~"hostname":"\u0000a\u00ff"`}},
 	{name: "text where a response should be", talk: []said{client(get), server(ok + "more than was said\r\n" + ok)}, want: []string{
 		"fact host www.example.com  0", "fact client probe/1.0  0", "fact server srv/2  0", "~fileinfo", event, "! response_body_unexpected", "~fileinfo", "~http 1"}},
+	{name: "a line that looks like a request and is none", talk: []said{client("POST x HTTP/1.0\r RTSP/1.0\n")}, want: []string{"! request_line_invalid"}},
 	{name: "bad chunk", talk: []said{client(get), server("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz\r\n\r\n" + ok)}, want: []string{
 		"fact host www.example.com  0", "fact client probe/1.0  0", "! invalid_response_chunk_len", `~"state":"TRUNCATED"`, "~http 0", "fact server srv/2  0", "~fileinfo", "~http 1"}},
 }

@@ -142,7 +142,7 @@ func findMessage(b []byte, want role) (at int, found role) {
 
 // earlyEnd is for a request line at the very end of b, where a status line would not fit.
 func earlyEnd(b []byte, i int, want role) (bool, int) {
-	if want == responses || len(b) < i+9 || b[i+8] != '\r' && b[i+8] != '\n' {
+	if want == responses || len(b) < i+9 || b[i+7]-'0' > 9 || b[i+8] != '\r' && b[i+8] != '\n' {
 		return false, 0
 	}
 	at, ok := requestStart(b[:i])

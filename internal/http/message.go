@@ -74,7 +74,8 @@ func (s *stream) stray(c *protocol.Context, d protocol.Dir, sd *side) (int, outc
 		s.anomaly(c, d, requestLineInvalid)
 	}
 	s.lose(sd)
-	return 0, again
+	// One byte less, or search might find the same line again, for ever.
+	return 1, again
 }
 
 // beginMessage is called with the first line of a message.

@@ -74,8 +74,8 @@ func probeRequest(b []byte, end bool) protocol.Match {
 	eol := bytes.IndexByte(target, '\n')
 	if eol < 0 {
 		switch {
-		case known && len(target) > 0 && target[0] == '/':
-			return protocol.Yes
+		case known && len(target) >= 1<<10 && target[0] == '/':
+			return protocol.Yes // rather than hold a very long URL back
 		case len(target) >= maxLine || hasControl(target[:min(len(target), 64)]):
 			return protocol.No
 		case known && end:
