@@ -16,8 +16,9 @@ const (
 	extShim6       = 140
 )
 
-// maxExtensions bounds the extension headers of one packet. RFC 8200 section 4.1 knows of seven.
-const maxExtensions = 16
+// maxExtensions bounds the extension headers of one packet. RFC 8200 section 4.1 knows of seven, but more are
+// accepted by hosts: nobody shall hide a transport header behind them.
+const maxExtensions = 256
 
 // ipv6 decodes RFC 8200.
 func (d *Decoder) ipv6(p *Packet, b []byte) Result {
@@ -53,10 +54,11 @@ func (d *Decoder) ipv6(p *Packet, b []byte) Result {
 // zeroLength6 is the total length of a packet whose payload length field is zero: a jumbogram by its hop-by-hop
 // option (RFC 2675), an offloaded segment (its length was not known yet), or truly an empty packet.
 func zeroLength6(b []byte, beyond int) int {
+	const jumbo, maxJumbo = 0xc2, 1 << 31
 	if b[6] == extHopByHop && len(b) >= 48 {
-		// The option must come first where it is aligned without padding: 4n + 2.
-		if b[42] == 0xc2 && b[43] == 4 {
-			if n := binary.BigEndian.Uint32(b[44:]); n > 65535 && n < 1<<28 {
+		options := b[42:min(len(b), 48+8*int(b[41]))]
+		if v := option6(options, jumbo); len(v) == 4 {
+			if n := binary.BigEndian.Uint32(v); n > 65535 && n < maxJumbo {
 				return 40 + int(n)
 			}
 		}
@@ -164,22 +166,30 @@ func (d *Decoder) finalDestination(p *Packet, h []byte) {
 
 // homeAddress takes the home address option (RFC 6275 section 6.3) of a destination options header.
 func homeAddress(p *Packet, h []byte) {
-	const pad1, home = 0, 0xc9
-	for h = h[2:]; len(h) > 1; {
-		if h[0] == pad1 {
-			h = h[1:]
+	const home = 0xc9
+	if v := option6(h[2:], home); len(v) == 16 {
+		copy(p.Src[:], v)
+	}
+}
+
+// option6 returns the value of the first option of type typ (RFC 8200 section 4.2), nil if there is none.
+func option6(b []byte, typ byte) []byte {
+	const pad1 = 0
+	for len(b) > 1 {
+		if b[0] == pad1 {
+			b = b[1:]
 			continue
 		}
-		n := 2 + int(h[1])
-		if n > len(h) {
-			return
+		n := 2 + int(b[1])
+		if n > len(b) {
+			break
 		}
-		if h[0] == home && n == 18 {
-			copy(p.Src[:], h[2:18])
-			return
+		if b[0] == typ {
+			return b[2:n]
 		}
-		h = h[n:]
+		b = b[n:]
 	}
+	return nil
 }
 
 // truncated6 ends the walk in a header that is not whole: the addresses are known, the transport is not.

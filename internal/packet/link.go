@@ -178,7 +178,7 @@ func (d *Decoder) null(p *Packet, b []byte) Result {
 	case typeIPv4, typeIPv6: // OpenVPN and others write an EtherType
 		return d.rawIP(p, b[4:])
 	}
-	if b[0] == 0xff && b[1] == 0x03 {
+	if b[0] == 0xff && b[1] == 0x03 || b[0] == 0x0f && b[1] == 0 {
 		return d.ppp(p, b)
 	}
 	d.note(p, EventNullUnsupportedType)

@@ -116,6 +116,9 @@ func (d *Decoder) wlanFrame(p *Packet, b []byte, padded, swapped bool) Result {
 	copy(p.SrcMAC[:], src)
 	p.HasMAC = true
 	fragment := b[22] & 0x0f
+	if swapped {
+		fragment = b[23] & 0x0f // the sequence control is swapped too
+	}
 	if n > len(b) || fragment != 0 {
 		d.Counts.LLC++
 		return NotIP
