@@ -134,7 +134,7 @@ mirror_to_sensor() {
 	on sensor ip link set eth0 mtu 1600
 	ip -n $prefix-r link set to-sensor mtu 1600
 	ip -n $prefix-r link add mirror mtu 1550 type vxlan id 42 remote 10.20.5.2 local 10.20.5.1 dstport 4789 nolearning
-	ip -n $prefix-r link set mirror addrgenmode none
+	on r sysctl -qw net.ipv6.conf.mirror.disable_ipv6=1
 	ip -n $prefix-r link set mirror up
 	for v in v1 v2 v3; do
 		on r tc qdisc add dev to-$v clsact
