@@ -22,7 +22,7 @@ type recorder struct {
 
 func (r *recorder) Observe(o *protocol.Observation) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%d tx%d %s", o.Dir, o.TxID, o.Event)
+	fmt.Fprintf(&b, "%d %s", o.Dir, o.Event)
 	if o.Anomaly != "" {
 		b.WriteString(" !" + o.Anomaly)
 	}
@@ -123,14 +123,14 @@ func TestExchange(t *testing.T) {
 	r.Extra = append(r.Extra, rr(t, "ns1.example.net. 3600 IN A 192.0.2.53"))
 	messages := [][]byte{pack(t, q), pack(t, r)}
 	expect(t, observe(Parser(), eve.Options{}, messages...),
-		`0 tx0 dns ?www.example.com/1`,
+		`0 dns ?www.example.com/1`,
 		`{"dns":{"version":3,"type":"request","tx_id":0,"id":4660,"flags":"100","rd":true,"opcode":0,"rcode":"NOERROR","queries":[{"rrname":"www.example.com","rrtype":"A"}]}}`,
-		`1 tx0 dns ?www.example.com/1 rcode=0 www.example.com->edge.example.net/300 edge.example.net=192.0.2.1/60 edge.example.net=2001:db8::1/60 ns1.example.net=192.0.2.53/3600`,
+		`1 dns ?www.example.com/1 rcode=0 www.example.com->edge.example.net/300 edge.example.net=192.0.2.1/60 edge.example.net=2001:db8::1/60 ns1.example.net=192.0.2.53/3600`,
 		`{"dns":{"version":3,"type":"response","tx_id":0,"id":4660,"flags":"8180","qr":true,"rd":true,"ra":true,"opcode":0,"rcode":"NOERROR","queries":[{"rrname":"www.example.com","rrtype":"A"}],"answers":[{"rrname":"www.example.com","rrtype":"CNAME","ttl":300,"rdata":"edge.example.net"},{"rrname":"edge.example.net","rrtype":"A","ttl":60,"rdata":"192.0.2.1"},{"rrname":"edge.example.net","rrtype":"AAAA","ttl":60,"rdata":"2001:0db8:0000:0000:0000:0000:0000:0001"}],"grouped":{"A":["192.0.2.1"],"AAAA":["2001:0db8:0000:0000:0000:0000:0000:0001"],"CNAME":["edge.example.net"]},"authorities":[{"rrname":"example.net","rrtype":"NS","ttl":3600,"rdata":"ns1.example.net"}],"additionals":[{"rrname":"ns1.example.net","rrtype":"A","ttl":3600,"rdata":"192.0.2.53"}]}}`)
 	expect(t, observe(Parser(), eve.Options{DNSVersion: 2}, messages...),
-		`0 tx0 dns ?www.example.com/1`,
+		`0 dns ?www.example.com/1`,
 		`{"dns":{"version":2,"type":"query","id":4660,"rrname":"www.example.com","rrtype":"A","tx_id":0,"opcode":0}}`,
-		`1 tx0 dns ?www.example.com/1 rcode=0 www.example.com->edge.example.net/300 edge.example.net=192.0.2.1/60 edge.example.net=2001:db8::1/60 ns1.example.net=192.0.2.53/3600`,
+		`1 dns ?www.example.com/1 rcode=0 www.example.com->edge.example.net/300 edge.example.net=192.0.2.1/60 edge.example.net=2001:db8::1/60 ns1.example.net=192.0.2.53/3600`,
 		`{"dns":{"version":2,"type":"answer","id":4660,"flags":"8180","qr":true,"rd":true,"ra":true,"opcode":0,"rrname":"www.example.com","rrtype":"A","rcode":"NOERROR","answers":[{"rrname":"www.example.com","rrtype":"CNAME","ttl":300,"rdata":"edge.example.net"},{"rrname":"edge.example.net","rrtype":"A","ttl":60,"rdata":"192.0.2.1"},{"rrname":"edge.example.net","rrtype":"AAAA","ttl":60,"rdata":"2001:0db8:0000:0000:0000:0000:0000:0001"}],"grouped":{"A":["192.0.2.1"],"AAAA":["2001:0db8:0000:0000:0000:0000:0000:0001"],"CNAME":["edge.example.net"]},"authorities":[{"rrname":"example.net","rrtype":"NS","ttl":3600,"rdata":"ns1.example.net"}]}}`)
 }
 
@@ -164,7 +164,7 @@ func TestRecordData(t *testing.T) {
 		if want += "}]"; !strings.Contains(got[1], want) {
 			t.Errorf("%s: got %s\nwant %s", tt.rr, got[1], want)
 		}
-		if want := "1 tx0 dns ?o.example/255 rcode=0" + tt.facts; got[0] != want {
+		if want := "1 dns ?o.example/255 rcode=0" + tt.facts; got[0] != want {
 			t.Errorf("%s: got %s\nwant %s", tt.rr, got[0], want)
 		}
 	}
@@ -224,14 +224,14 @@ func TestAnomalies(t *testing.T) {
 		b    []byte
 		want string
 	}{
-		{"short", plain[:11], "1 tx-1  !malformed_data"},
-		{"cut in the question", plain[:15], "1 tx0  !malformed_data rcode=0"},
-		{"cut in the answer", plain[:len(plain)-1], "1 tx0 dns !malformed_data ?a.example/1 rcode=0"},
-		{"pointer to itself", change(func(b []byte) []byte { b[28] = 27; return b }), "1 tx0 dns !infinite_loop ?a.example/1 rcode=0"},
-		{"pointer forwards", change(func(b []byte) []byte { b[28] = 40; return b }), "1 tx0 dns !infinite_loop ?a.example/1 rcode=0"},
-		{"address of three bytes", change(func(b []byte) []byte { b[38] = 3; return b }), "1 tx0 dns !malformed_data ?a.example/1 rcode=0"},
-		{"opcode 7", change(func(b []byte) []byte { b[2] |= 7 << 3; return b }), "1 tx0 dns !invalid_opcode ?a.example/1 rcode=0"},
-		{"z", change(func(b []byte) []byte { b[3] |= 0x40; return b }), "1 tx0 dns !z_flag_set ?a.example/1 rcode=0 a.example=192.0.2.1/60"},
+		{"short", plain[:11], "1  !malformed_data"},
+		{"cut in the question", plain[:15], "1  !malformed_data rcode=0"},
+		{"cut in the answer", plain[:len(plain)-1], "1 dns !malformed_data ?a.example/1 rcode=0"},
+		{"pointer to itself", change(func(b []byte) []byte { b[28] = 27; return b }), "1 dns !infinite_loop ?a.example/1 rcode=0"},
+		{"pointer forwards", change(func(b []byte) []byte { b[28] = 40; return b }), "1 dns !infinite_loop ?a.example/1 rcode=0"},
+		{"address of three bytes", change(func(b []byte) []byte { b[38] = 3; return b }), "1 dns !malformed_data ?a.example/1 rcode=0"},
+		{"opcode 7", change(func(b []byte) []byte { b[2] |= 7 << 3; return b }), "1 dns !invalid_opcode ?a.example/1 rcode=0"},
+		{"z", change(func(b []byte) []byte { b[3] |= 0x40; return b }), "1 dns !z_flag_set ?a.example/1 rcode=0 a.example=192.0.2.1/60"},
 	} {
 		if got := observe(Parser(), eve.Options{}, tt.b); got[0] != tt.want {
 			t.Errorf("%s: got %s, want %s", tt.name, got[0], tt.want)
@@ -289,12 +289,12 @@ func TestUpdateAndNotify(t *testing.T) {
 	u.RemoveRRset([]dnsmsg.RR{rr(t, "h.example. 0 IN A 192.0.2.1")})
 	u.Insert([]dnsmsg.RR{rr(t, "h.example. 60 IN A 192.0.2.2")})
 	got := observe(Parser(), eve.Options{}, pack(t, u))
-	if got[0] != "0 tx0 dns ?example/6" || !strings.Contains(got[1], `"opcode":5`) {
+	if got[0] != "0 dns ?example/6" || !strings.Contains(got[1], `"opcode":5`) {
 		t.Errorf("update: got %s", got)
 	}
 	n := new(dnsmsg.Msg)
 	n.SetNotify("example.")
-	if got := observe(Parser(), eve.Options{}, pack(t, n)); got[0] != "0 tx0 dns ?example/6" {
+	if got := observe(Parser(), eve.Options{}, pack(t, n)); got[0] != "0 dns ?example/6" {
 		t.Errorf("notify: got %s", got)
 	}
 }
@@ -311,19 +311,19 @@ func TestMulticast(t *testing.T) {
 	m.Extra = []dnsmsg.RR{rr(t, `lab.local. 120 IN AAAA fe80::1`)}
 	m.SetEdns0(1440, false)
 	expect(t, observe(MDNS(), eve.Options{}, pack(t, m)),
-		`1 tx0 mdns rcode=0 lab.local=192.0.2.9/120(mdns) lab.local=fe80::1/120(mdns)`,
+		`1 mdns rcode=0 lab.local=192.0.2.9/120(mdns) lab.local=fe80::1/120(mdns)`,
 		`{"mdns":{"type":"response","id":0,"flags":["aa"],"opcode":0,"rcode":0,"answers":[{"rrname":"_ipp._tcp.local","ptr":"Lab printer._ipp._tcp.local"},{"rrname":"Lab printer._ipp._tcp.local","txt":["a=b",""]},{"rrname":"lab.local"}],"additionals":[{"rrname":"lab.local"}]}}`)
 
 	q := query("_ipp._tcp.local", dnsmsg.TypePTR)
 	q.RecursionDesired, q.Id = false, 0
 	expect(t, observe(MDNS(), eve.Options{}, pack(t, q)),
-		`0 tx0 mdns ?_ipp._tcp.local/12(mdns)`,
+		`0 mdns ?_ipp._tcp.local/12(mdns)`,
 		`{"mdns":{"type":"request","id":0,"opcode":0,"rcode":0,"queries":[{"rrname":"_ipp._tcp.local","rrtype":"ptr"}]}}`)
 
 	l := reply(t, "host", dnsmsg.TypeA, "host. 30 IN A 192.0.2.4")
 	l.RecursionDesired, l.RecursionAvailable = false, false
 	expect(t, observe(LLMNR(), eve.Options{}, pack(t, l)),
-		`1 tx0 llmnr ?host/1(llmnr) rcode=0 host=192.0.2.4/30(llmnr)`,
+		`1 llmnr ?host/1(llmnr) rcode=0 host=192.0.2.4/30(llmnr)`,
 		`{"llmnr":{"type":"response","id":4660,"opcode":0,"queries":[{"rrname":"host","rrtype":"a"}],"answers":[{"rrname":"host","a":"192.0.2.4"}]}}`)
 }
 
@@ -332,10 +332,10 @@ func TestNetBIOS(t *testing.T) {
 	q := []byte("\x00\x07\x01\x10\x00\x01\x00\x00\x00\x00\x00\x00" + name + "\x00\x20\x00\x01")
 	r := []byte("\x00\x07\x85\x00\x00\x00\x00\x01\x00\x00\x00\x00" + name + "\x00\x20\x00\x01\x00\x00\x00\x3c\x00\x06\x00\x00\xc0\x00\x02\x05")
 	expect(t, observe(NBNS(), eve.Options{}, q, r),
-		"0 tx0  ?FRED/32(nbns)",
-		"1 tx0  rcode=0 FRED=192.0.2.5/60(nbns)")
+		"0  ?FRED/32(nbns)",
+		"1  rcode=0 FRED=192.0.2.5/60(nbns)")
 	registration := []byte("\x00\x07\x29\x10\x00\x01\x00\x00\x00\x00\x00\x01" + name + "\x00\x20\x00\x01\xc0\x0c\x00\x20\x00\x01\x00\x00\x00\x3c\x00\x06\x00\x00\xc0\x00\x02\x05")
-	expect(t, observe(NBNS(), eve.Options{}, registration), "0 tx0  ?FRED/32(nbns)")
+	expect(t, observe(NBNS(), eve.Options{}, registration), "0  ?FRED/32(nbns)")
 }
 
 func TestProbe(t *testing.T) {
@@ -357,6 +357,7 @@ func TestProbe(t *testing.T) {
 		{"trailing bytes on any port", Parser(), protocol.UDP, 9999, append(bytes.Clone(q), 0), protocol.No},
 		{"damaged", Parser(), protocol.UDP, 53, r[:len(r)-3], protocol.Yes},
 		{"damaged on any port", Parser(), protocol.UDP, 9999, r[:len(r)-3], protocol.No},
+		{"damaged header", Parser(), protocol.UDP, 53, append([]byte{0, 0, 0x78, 0xff, 0, 9, 9, 9, 9, 9, 9, 9}, q[12:]...), protocol.Yes},
 		{"text", Parser(), protocol.UDP, 53, []byte("GET / HTTP/1.1\r\n\r\n"), protocol.No},
 		{"zeros", Parser(), protocol.UDP, 9999, make([]byte, 64), protocol.No},
 		{"mdns", Parser(), protocol.UDP, 5353, q, protocol.No},

@@ -33,7 +33,14 @@ func probeDNS(p *protocol.Peek) protocol.Match {
 
 // judge says whether b, the beginning of a message of size bytes, is DNS.
 func judge(p *protocol.Peek, b []byte, size int) protocol.Match {
-	if len(b) < headerLen || !plausibleHeader(b, size) {
+	switch {
+	case len(b) < headerLen:
+		return protocol.No
+	case plausibleHeader(b, size):
+	case p.Port(portDNS) && leadingQuestion(b):
+		orient(p, b)
+		return protocol.Yes // with a damaged header
+	default:
 		return protocol.No
 	}
 	orient(p, b)
@@ -92,6 +99,23 @@ func plausibleHeader(b []byte, size int) bool {
 	return qd <= 16 && headerLen+qd*(1+questionLen)+(an+ns+ar)*(1+recordLen) <= size
 }
 
+// leadingQuestion reports whether b has a question after its header.
+func leadingQuestion(b []byte) bool {
+	if b[4]|b[5] == 0 {
+		return false
+	}
+	next := skipName(b, headerLen)
+	return next >= 0 && next+questionLen <= len(b) && knownClass(binary.BigEndian.Uint16(b[next+2:]))
+}
+
+func knownClass(class uint16) bool {
+	switch class {
+	case classIN, classCH, classHS, classNONE, classANY:
+		return true
+	}
+	return false
+}
+
 // walk steps over the sections of a message whose header is plausible. ok says that it reached the end of the last
 // record; if not, off is where it stopped for lack of bytes (the offset of the last whole record or question), or -1
 // when what it saw is no DNS.
@@ -105,9 +129,7 @@ func walk(b []byte) (off int, ok bool) {
 		if next+questionLen > len(b) {
 			return off, false
 		}
-		switch binary.BigEndian.Uint16(b[next+2:]) {
-		case classIN, classCH, classHS, classNONE, classANY:
-		default:
+		if !knownClass(binary.BigEndian.Uint16(b[next+2:])) {
 			return -1, false
 		}
 		off = next + questionLen

@@ -122,7 +122,8 @@ func (s *stream) message(c *protocol.Context, d protocol.Dir, b []byte) bool {
 	m.tx = s.number(m)
 	m.gather()
 	m.obs = protocol.Observation{
-		Event: events[s.flavour], Dir: d, TxID: m.tx, Facts: m.facts, Anomaly: m.anomaly,
+		// In EVE the number is in the section, and not beside it.
+		Event: events[s.flavour], Dir: d, TxID: protocol.NoTx, Facts: m.facts, Anomaly: m.anomaly,
 	}
 	if m.obs.Anomaly == "" && s.flavour == unicast {
 		m.obs.Anomaly = s.oddity(c, d, m)

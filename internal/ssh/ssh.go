@@ -193,19 +193,19 @@ func (s *stream) tell(c *protocol.Context) {
 		return
 	}
 	s.told = true
-	s.obs = protocol.Observation{Event: "ssh", Detail: s}
+	s.obs = protocol.Observation{Event: "ssh", TxID: protocol.NoTx, Detail: s}
 	c.Sink.Observe(&s.obs)
 }
 
 // observe emits a fact.
 func (s *stream) observe(c *protocol.Context, d protocol.Dir, f protocol.Fact) {
 	s.fact[0] = f
-	s.obs = protocol.Observation{Dir: d, Detail: s, Facts: s.fact[:]}
+	s.obs = protocol.Observation{Dir: d, TxID: protocol.NoTx, Detail: s, Facts: s.fact[:]}
 	c.Sink.Observe(&s.obs)
 }
 
 func (s *stream) anomaly(c *protocol.Context, d protocol.Dir, name string) {
-	s.obs = protocol.Observation{Dir: d, Anomaly: name}
+	s.obs = protocol.Observation{Dir: d, TxID: protocol.NoTx, Anomaly: name}
 	c.Sink.Observe(&s.obs)
 }
 
