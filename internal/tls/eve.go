@@ -1,0 +1,98 @@
+package tls
+
+import (
+	"strconv"
+
+	"netsensor/internal/eve"
+)
+
+// Detail is what is known of a handshake so far: the tls section of an EVE event.
+type Detail struct {
+	version          uint16 // negotiated; 0 while not known
+	resumed          bool
+	serverName, alpn []byte
+	client           *Fingerprint
+	server           *ServerFingerprint
+	cert, clientCert *Certificate
+}
+
+// AppendEVE implements protocol.Detail. The order of the members is Suricata's.
+func (d *Detail) AppendEVE(dst []byte, _ *eve.Options) []byte {
+	dst = append(dst, `"tls":{`...)
+	if d.cert != nil {
+		dst = append(dst, d.cert.headJSON...)
+	}
+	if d.resumed {
+		dst = append(dst, `"session_resumed":true,`...)
+	}
+	if len(d.serverName) > 0 {
+		dst = appendMember(dst, "sni", d.serverName)
+	}
+	dst = append(dst, `"version":"`...)
+	dst = appendVersion(dst, d.version)
+	dst = append(dst, `",`...)
+	if d.cert != nil {
+		dst = append(dst, d.cert.tailJSON...)
+	}
+	if d.client != nil {
+		dst = append(dst, d.client.ja3JSON...)
+	}
+	if d.server != nil {
+		dst = append(dst, d.server.ja3sJSON...)
+	}
+	if d.client != nil {
+		dst = append(dst, d.client.ja4JSON...)
+		dst = append(dst, d.client.alpnJSON...)
+	}
+	if len(d.alpn) > 0 {
+		dst = append(dst, `"server_alpns":[`...)
+		dst = eve.AppendString(dst, d.alpn)
+		dst = append(dst, `],`...)
+	}
+	if d.clientCert != nil {
+		dst = append(dst, d.clientCert.clientJSON...)
+	}
+	if d.client != nil {
+		dst = append(dst, d.client.handshakeJSON...)
+	}
+	if d.server != nil {
+		dst = append(dst, d.server.handshakeJSON...)
+	}
+	dst[len(dst)-1] = '}' // the last comma
+	return dst
+}
+
+// appendVersion appends a version as Suricata writes it; the names of DTLS are ours.
+func appendVersion(dst []byte, v uint16) []byte {
+	switch {
+	case v == 0:
+		return append(dst, "UNDETERMINED"...)
+	case v == versionSSL2:
+		return append(dst, "SSLv2"...)
+	case v == 0x0300:
+		return append(dst, "SSLv3"...)
+	case v == 0x0301:
+		return append(dst, "TLSv1"...)
+	case v == 0x0302:
+		return append(dst, "TLS 1.1"...)
+	case v == versionTLS12:
+		return append(dst, "TLS 1.2"...)
+	case v == versionTLS13:
+		return append(dst, "TLS 1.3"...)
+	case v == 0xfeff:
+		return append(dst, "DTLS 1.0"...)
+	case v == 0xfefd:
+		return append(dst, "DTLS 1.2"...)
+	case v == 0xfefc:
+		return append(dst, "DTLS 1.3"...)
+	case v>>8 == 0x7f || v>>8 == 0xfb:
+		dst = append(dst, "TLS 1.3 draft-"...)
+		dst = strconv.AppendUint(dst, uint64(v&0xff), 10)
+		if v>>8 == 0xfb {
+			dst = append(dst, "-fb"...)
+		}
+		return dst
+	}
+	dst = append(dst, "0x"...)
+	return eve.AppendHex(dst, []byte{byte(v >> 8), byte(v)}, 0)
+}
