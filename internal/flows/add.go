@@ -18,7 +18,7 @@ func (t *Table) Add(p *packet.Packet, hash, context uint32) {
 		f = nil
 	}
 	if f == nil {
-		f, n, d = t.open(p, hash, context)
+		f, d = t.open(p, hash, context)
 	}
 	f.Last = max(f.Last, p.Time)
 	f.Packets[d]++
@@ -66,7 +66,7 @@ func (t *Table) reused(f *Flow, p *packet.Packet, d protocol.Dir) bool {
 // synMask selects the flags that tell a SYN from a SYN-ACK.
 const synMask = packet.SYN | packet.ACK
 
-func (t *Table) open(p *packet.Packet, hash, context uint32) (*Flow, uint32, protocol.Dir) {
+func (t *Table) open(p *packet.Packet, hash, context uint32) (*Flow, protocol.Dir) {
 	t.wheel.start(p.Time)
 	f, n := t.insert(hash)
 	*f = Flow{
@@ -114,7 +114,7 @@ func (t *Table) open(p *packet.Packet, hash, context uint32) (*Flow, uint32, pro
 	if d == protocol.ToClient {
 		f.swapRoles()
 	}
-	return f, n, d
+	return f, d
 }
 
 // serverLike guesses from ports alone that the sender of a first packet is the server: a system port that speaks
