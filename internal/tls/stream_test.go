@@ -370,11 +370,12 @@ func FuzzStream(f *testing.F) {
 type discard struct {
 	buf    []byte
 	encode bool
+	opts   eve.Options
 }
 
 func (d *discard) Observe(o *protocol.Observation) {
 	if d.encode && o.Event != "" {
-		d.buf = o.Detail.AppendEVE(d.buf[:0], &eve.Options{})
+		d.buf = o.Detail.AppendEVE(d.buf[:0], &d.opts)
 	}
 }
 
