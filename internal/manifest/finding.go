@@ -1,7 +1,11 @@
 package manifest
 
 import (
+	"cmp"
+	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 
 	"netsensor/internal/strict"
 )
@@ -46,3 +50,37 @@ func (m *Manifest) Position(p strict.Pos) (line, column int) { return m.doc.Posi
 
 // Position returns line and column of p, both 0 for no place.
 func (b *Bindings) Position(p strict.Pos) (line, column int) { return b.doc.Position(p) }
+
+// String returns "file:line:column: severity: /pointer: message [id]".
+func (f Finding) String() string {
+	var b strings.Builder
+	b.WriteString(f.File)
+	if f.Line > 0 {
+		fmt.Fprintf(&b, ":%d:%d", f.Line, f.Column)
+	}
+	fmt.Fprintf(&b, ": %s: ", f.Severity)
+	if f.Pointer != "" {
+		b.WriteString(f.Pointer + ": ")
+	}
+	fmt.Fprintf(&b, "%s [%s]", f.Message, f.ID)
+	return b.String()
+}
+
+// sortFindings orders by place, then by id and message.
+func sortFindings(found []Finding) {
+	slices.SortStableFunc(found, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column),
+			cmp.Compare(a.Pointer, b.Pointer), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Message, b.Message))
+	})
+}
+
+// errorsOnly returns the findings that must stop a run.
+func errorsOnly(found []Finding) []Finding {
+	var stops []Finding
+	for _, f := range found {
+		if f.Severity == Error {
+			stops = append(stops, f)
+		}
+	}
+	return stops
+}

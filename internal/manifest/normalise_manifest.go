@@ -118,7 +118,7 @@ func (n *normaliser) communication(c *Communication) {
 
 func (n *normaliser) hostKey(s *string) {
 	b64, ok := strings.CutPrefix(*s, "SHA256:")
-	sum, err := base64.RawStdEncoding.DecodeString(b64)
+	sum, err := base64.RawStdEncoding.Strict().DecodeString(b64)
 	if !ok || err != nil || len(sum) != 32 || len(b64) != 43 {
 		n.fail("want \"SHA256:\" and 43 characters of base64 as ssh-keygen -l prints them, found %s", strict.Quote(*s))
 	}

@@ -344,8 +344,9 @@ type Bounds struct {
 
 // Period says that the communication repeats.
 type Period struct {
-	Seconds uint32 `json:"seconds"`
-	Jitter  uint32 `json:"jitter,omitempty"` // ± seconds
+	Seconds    uint32            `json:"seconds"`
+	Jitter     uint32            `json:"jitter,omitempty"` // ± seconds
+	Extensions strict.Extensions `json:"-"`
 }
 
 // Observation says where something can be seen at all.
@@ -445,9 +446,10 @@ type Artifact struct {
 
 // Hashes are lower-case hex digests of the whole file. SHA256 is always given.
 type Hashes struct {
-	SHA256 string `json:"sha256"`
-	SHA384 string `json:"sha384,omitempty"`
-	SHA512 string `json:"sha512,omitempty"`
+	SHA256     string            `json:"sha256"`
+	SHA384     string            `json:"sha384,omitempty"`
+	SHA512     string            `json:"sha512,omitempty"`
+	Extensions strict.Extensions `json:"-"`
 }
 
 // Links lead to documents of the vendor; their contents are not copied in.
