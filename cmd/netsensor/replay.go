@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"runtime/pprof"
 	"slices"
 	"strings"
 	"time"
@@ -31,7 +32,7 @@ type replayFlags struct {
 	checksum string
 	failOn   string
 	quiet    bool
-	cpuProf  string
+	profile  string
 }
 
 func newReplay() *cobra.Command {
@@ -58,7 +59,24 @@ writes alerts; without, it writes what it sees. A readable summary goes to stand
 	fl.StringVar(&f.checksum, "checksums", "ignore", "packets with wrong checksums: `ignore` the fault, or check and drop them")
 	fl.StringVar(&f.failOn, "fail-on", "", "exit with 3 when something is `unexpected`")
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "no progress bar and no summary")
+	fl.StringVar(&f.profile, "cpuprofile", "", "write a CPU profile to `FILE`")
+	_ = fl.MarkHidden("cpuprofile")
 	return c
+}
+
+// startProfile begins a CPU profile when one is asked for; the function it returns ends it.
+func (f *replayFlags) startProfile() (func(), error) {
+	if f.profile == "" {
+		return func() {}, nil
+	}
+	w, err := os.Create(f.profile)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(w); err != nil {
+		return nil, err
+	}
+	return func() { pprof.StopCPUProfile(); _ = w.Close() }, nil
 }
 
 func (f *replayFlags) check() error {
@@ -126,8 +144,13 @@ func (f *replayFlags) run(cmd *cobra.Command, args []string) error {
 		Log: func(format string, args ...any) { show.clear(); say(stderr, format, args...) },
 	}
 	site.configure(&cfg)
+	stop, err := f.startProfile()
+	if err != nil {
+		return err
+	}
 	begun := time.Now()
 	totals, err := engine.New(cfg).Run(inputs)
+	stop()
 	show.clear()
 	if err != nil {
 		if file, ok := sink.(*output.File); ok {

@@ -192,6 +192,9 @@ func (t *Table) synchronise(f *Flow, p *packet.Packet, d protocol.Dir) {
 		}
 	default:
 		f.bits |= bitSynAck
+		if f.has(bitSeq0<<d.Reverse()) && p.Ack != f.next[d.Reverse()] {
+			f.odd |= oddAck
+		}
 		f.state = max(f.state, StateSynRecv)
 		t.Stats.Sessions++
 	}

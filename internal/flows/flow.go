@@ -44,7 +44,8 @@ type Flow struct {
 
 	MinTTL, MaxTTL uint8
 	VLANCount      uint8
-	probes         uint8 // datagrams shown to the probes
+	// odd counts the datagrams that were shown to the probes (UDP); for TCP it holds oddAck and oddSeq.
+	odd uint8
 }
 
 // State is a flow's state in EVE's terms, finer for TCP.
@@ -100,6 +101,13 @@ const (
 	bitQuiet                          // not to be parsed (any more)
 	bitRefused                        // the SYN was answered by RST
 	bitDead                           // ended, its slot is freed when the wheel comes by
+)
+
+// A generator of captures that does not count sequence numbers is told by a SYN-ACK that acknowledges nothing
+// together with data in the SYN's place; no real stack takes part in that. Such a flow is read as it comes.
+const (
+	oddAck = 1 << iota
+	oddSeq
 )
 
 func (f *Flow) has(b flowBits) bool { return f.bits&b != 0 }

@@ -259,6 +259,14 @@ func TestTCP(t *testing.T) {
 			w.tcp(0, packet.SYN, 99, 0, "")
 			w.tcp(1, packet.RST|packet.ACK, 0, 100, "")
 		}, "ended closed shutdown"},
+		{"a generator that does not count", func(w *wire) {
+			w.tcp(0, packet.SYN, 0, 0, "")
+			w.tcp(1, packet.SYN|packet.ACK, 0, 0, "")
+			w.tcp(0, packet.ACK, 0, 0, "")
+			w.tcp(0, push, 0, 0, "L:a\n")
+			w.tcp(1, push, 0, 0, "x\n")
+			w.tcp(0, push, 0, 0, "b\n")
+		}, ">L:a <x >b >end ended established shutdown"},
 		{"keep-alive probes", func(w *wire) {
 			w.handshake()
 			w.tcp(0, push, 100, 500, "L:a\n")

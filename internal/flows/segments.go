@@ -34,6 +34,11 @@ func (t *Table) segment(f *Flow, p *packet.Packet, d protocol.Dir, seq uint32) {
 		f.next[d] = seq
 	}
 	ahead := int32(seq - f.next[d])
+	if f.odd&oddAck != 0 && (ahead == -1 && len(data) > 1 || f.odd&oddSeq != 0) {
+		f.odd |= oddSeq
+		t.deliver(f, p, d, data)
+		return
+	}
 	if f.has(bitQuiet) {
 		if end := seq + uint32(len(data)) + missing; int32(end-f.next[d]) > 0 {
 			f.next[d] = end

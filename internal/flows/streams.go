@@ -335,7 +335,7 @@ func (t *Table) datagram(f *Flow, p *packet.Packet, d protocol.Dir) {
 			n = likely
 		}
 		if n == 0 {
-			if f.probes++; f.probes >= probeDatagrams {
+			if f.odd++; f.odd >= probeDatagrams {
 				t.abandon(f, p)
 			}
 			return
