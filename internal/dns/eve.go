@@ -15,6 +15,9 @@ import (
 // would else let 64 KiB become tens of megabytes.
 const maxEVE = 512 << 10
 
+// maxRare bounds the records of one message that the library renders, which costs microseconds each.
+const maxRare = 64
+
 // AppendEVE appends the member "dns", "mdns" or "llmnr".
 func (m *message) AppendEVE(dst []byte, o *eve.Options) []byte {
 	switch m.flavour {
@@ -227,6 +230,9 @@ func (m *message) rareData(r *record) string {
 	case dnsmsg.TypeHINFO, dnsmsg.TypeRP, dnsmsg.TypeAFSDB, dnsmsg.TypeLOC, dnsmsg.TypeNAPTR, dnsmsg.TypeKX,
 		dnsmsg.TypeDS, dnsmsg.TypeCDS, dnsmsg.TypeTLSA, dnsmsg.TypeURI, dnsmsg.TypeCAA, typeSVCB, typeHTTPS:
 	default:
+		return ""
+	}
+	if m.rare++; m.rare > maxRare {
 		return ""
 	}
 	rr, _, err := dnsmsg.UnpackRR(m.b[:r.to], int(r.start))

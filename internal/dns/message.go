@@ -78,6 +78,7 @@ type message struct {
 	questions []question
 	records   []record
 	facts     []protocol.Fact
+	rare      int // records that were rendered by the library
 	obs       protocol.Observation
 
 	// decoded remembers where the last names were read: most owners are a pointer to the question or to the
@@ -117,7 +118,7 @@ func (m *message) release() {
 
 // parse reads b and reports whether it has at least a header. What is wrong with it is m.anomaly.
 func (m *message) parse(b []byte, fl flavour) bool {
-	m.b, m.flavour, m.anomaly = b, fl, ""
+	m.b, m.flavour, m.anomaly, m.rare = b, fl, "", 0
 	m.names, m.questions, m.records = m.names[:0], m.questions[:0], m.records[:0]
 	m.decoded, m.decodedNext = [4]decoded{}, 0
 	if len(b) < headerLen {

@@ -313,3 +313,40 @@ func oracle(t *testing.T, m *message, want *dnsmsg.Msg) {
 		t.Errorf("addresses %v, want %v", got, addresses)
 	}
 }
+
+// worst is a message of the greatest size whose names are the dearest: long chains of pointers, each to a name that
+// is not among those that are remembered.
+func worst() []byte {
+	const apart = len(message{}.decoded) + 1
+	b := []byte{0, 1, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+	var starts []int
+	for len(b)+3+recordLen <= maxMessage {
+		n := len(starts)
+		starts = append(starts, len(b))
+		if n < apart {
+			b = append(b, 1, 'a', 0)
+		} else {
+			target := starts[min(n-apart, apart*(maxPointers-1)+n%apart)]
+			b = append(b, 0xc0|byte(target>>8), byte(target))
+		}
+		b = append(b, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0)
+	}
+	binary.BigEndian.PutUint16(b[6:], uint16(len(starts)))
+	return b
+}
+
+func newMessage(b []byte) *message {
+	m := new(message)
+	m.parse(b, unicast)
+	return m
+}
+
+func BenchmarkWorst(b *testing.B) {
+	message := worst()
+	m := newMessage(message)
+	if len(m.records) != int(binary.BigEndian.Uint16(message[6:])) {
+		b.Fatalf("%d records, %s", len(m.records), m.anomaly)
+	}
+	b.SetBytes(int64(len(message)))
+	benchmarkFeed(b, protocol.ToClient, message)
+}
