@@ -25,6 +25,14 @@ const (
 	responseInvalidStatus
 	hostAmbiguous
 	missingHost
+
+	// HTTP/2.
+	invalidFrameLength
+	invalidFrameData
+	longHeaders
+	failedDecompression
+	authorityMismatch
+	tooManyStreams
 )
 
 // Suricata's names, but for the smuggling, which it has none for.
@@ -37,6 +45,7 @@ var anomalies = [...]string{
 	"invalid_request_chunk_len", "invalid_response_chunk_len",
 	"request_smuggling", "response_smuggling",
 	"request_line_invalid", "response_body_unexpected", "response_invalid_status", "host_header_ambiguous", "missing_host_header",
+	"invalid_frame_length", "invalid_frame_data", "reassembly_limit_reached", "failed_decompression", "authority_host_mismatch", "too_many_streams",
 }
 
 // of returns the code for a message of the given role.
@@ -49,13 +58,9 @@ func (a code) of(r role) code {
 
 // anomaly reports each kind once per flow.
 func (s *stream) anomaly(c *protocol.Context, d protocol.Dir, a code) {
-	if s.past&(1<<a) != 0 {
-		return
-	}
-	s.past |= 1 << a
-	o := protocol.Observation{Dir: d, TxID: protocol.NoTx, Anomaly: anomalies[a]}
+	id := protocol.NoTx
 	if tx := s.side[d].tx; tx != nil {
-		o.TxID = tx.id
+		id = tx.id
 	}
-	s.observe(c, o)
+	s.complain(c, d, id, a)
 }

@@ -24,7 +24,7 @@ const (
 )
 
 // credentials keeps the user name of an Authorization header (RFC 9110, section 11.6.2) and nothing else of it.
-func (s *stream) credentials(tx *transaction, value []byte) {
+func (s *teller) credentials(tx *transaction, value []byte) {
 	scheme, rest, _ := bytes.Cut(value, []byte(" "))
 	rest = trim(rest)
 	switch {

@@ -10,19 +10,20 @@ import (
 
 // fileDetail is a file that a message carried.
 type fileDetail struct {
-	tx     *transaction
-	name   []byte
-	sum    []byte // hex
-	size   int64
-	gaps   bool
-	closed bool
+	message protocol.Detail // the http object
+	tx      int
+	name    []byte
+	sum     []byte // hex
+	size    int64
+	gaps    bool
+	closed  bool
 }
 
 // AppendEVE appends the http object and the fileinfo object.
 func (f *fileDetail) AppendEVE(dst []byte, o *eve.Options) []byte {
-	dst = f.tx.AppendEVE(dst, o)
+	dst = f.message.AppendEVE(dst, o)
 	dst = append(dst, ',')
-	return appendFile(dst, o, f.name, f.sum, f.size, f.gaps, f.closed, f.tx.id)
+	return appendFile(dst, o, f.name, f.sum, f.size, f.gaps, f.closed, f.tx)
 }
 
 func appendFile(dst []byte, o *eve.Options, name, sum []byte, size int64, gaps, closed bool, tx int) []byte {
@@ -77,15 +78,19 @@ func wholeRange(v []byte) bool {
 	return start == 0 && size > 0 && end == size-1
 }
 
-// emitFile ends the file of sd and writes its event, unless it is empty.
+// emitFile ends the file of sd and writes its event.
 func (s *stream) emitFile(c *protocol.Context, d protocol.Dir, sd *side, name []byte, whole bool) {
-	h := sd.file
 	sd.filing = false
+	s.fileMoved(c, d, sd.tx.id, sd.tx, sd.file, name, whole)
+}
+
+// fileMoved writes the event of a file, unless it is empty.
+func (s *teller) fileMoved(c *protocol.Context, d protocol.Dir, id int, message protocol.Detail, h *filetype.Hasher, name []byte, whole bool) {
 	if h.Size() == 0 {
 		return
 	}
 	f := &s.moved
-	f.tx, f.name, f.size, f.gaps, f.sum = sd.tx, name, h.Size(), h.Gaps(), f.sum[:0]
+	f.message, f.tx, f.name, f.size, f.gaps, f.sum = message, id, name, h.Size(), h.Gaps(), f.sum[:0]
 	f.closed = whole && !f.gaps
 	if f.closed {
 		f.sum = h.AppendSum(f.sum)
@@ -94,8 +99,8 @@ func (s *stream) emitFile(c *protocol.Context, d protocol.Dir, sd *side, name []
 	if h.Kind() != filetype.Other {
 		facts = append(facts, protocol.Fact{Kind: protocol.File, Text: base(name), Aux: f.sum, Num: f.size})
 	}
-	s.observe(c, protocol.Observation{Event: "fileinfo", Dir: d, TxID: sd.tx.id, Detail: f, Facts: facts})
-	f.tx, f.name = nil, nil
+	s.observe(c, protocol.Observation{Event: "fileinfo", Dir: d, TxID: id, Detail: f, Facts: facts})
+	f.message, f.name = nil, nil
 }
 
 // base is the last element of a path.

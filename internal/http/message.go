@@ -189,7 +189,7 @@ func (s *stream) head(c *protocol.Context, d protocol.Dir, sd *side, b []byte) (
 // cutHead ends a message whose head was not seen whole.
 func (s *stream) cutHead(c *protocol.Context, d protocol.Dir, sd *side) {
 	if sd.role == requests {
-		s.announce(c, sd.tx)
+		s.announce(c, sd.tx, sd.tx)
 	} else if sd.tx.status/100 != 1 {
 		s.answered(c, d, sd)
 		s.emit(c, sd.tx)

@@ -103,7 +103,7 @@ func (s *stream) requestHead(c *protocol.Context, d protocol.Dir, sd *side) {
 	if tx.host.empty() && string(tx.get(tx.version)) == "HTTP/1.1" {
 		s.anomaly(c, d, missingHost)
 	}
-	s.announce(c, tx)
+	s.announce(c, tx, tx)
 	f := &sd.frame
 	if f.chunked && f.length >= 0 {
 		s.anomaly(c, d, requestSmuggling)
@@ -136,61 +136,4 @@ func (s *stream) optional(sd *side, b []byte) (int, outcome) {
 		sd.state = sd.next
 	}
 	return 0, again
-}
-
-// announce tells, as early as it is known, whom a request is for and who sends it. What was told last in this
-// flow is not told again.
-func (s *stream) announce(c *protocol.Context, tx *transaction) {
-	f := s.facts[:0]
-	if h := tx.get(tx.host); len(h) > 0 {
-		if tx.connect {
-			f = append(f, protocol.Fact{Kind: protocol.NameTarget, Text: h, Num: int64(max(tx.port, 0))})
-		} else if other := tx.get(tx.otherHost); len(other) > 0 || !bytes.Equal(h, s.host) {
-			s.host = append(s.host[:0], h...)
-			f = append(f, protocol.Fact{Kind: protocol.NameHost, Text: h})
-			if len(other) > 0 {
-				f = append(f, protocol.Fact{Kind: protocol.NameHost, Text: other})
-			}
-		}
-	}
-	if a := product(tx.get(tx.agent)); len(a) > 0 && !bytes.Equal(a, s.agent) {
-		s.agent = append(s.agent[:0], a...)
-		f = append(f, protocol.Fact{Kind: protocol.ClientSoftware, Text: a})
-	}
-	if u := tx.get(tx.user); len(u) > 0 && !bytes.Equal(u, s.login) {
-		s.login, s.outcome = append(s.login[:0], u...), protocol.LoginTried
-		f = append(f, protocol.Fact{Kind: protocol.Login, Text: u, Aux: mechanisms[tx.mechanism], Num: protocol.LoginTried})
-	}
-	s.tell(c, tx, f)
-}
-
-// product is the first product of a User-Agent or Server header (RFC 9110, section 10.1.5).
-func product(b []byte) []byte {
-	if i := bytes.IndexByte(b, ' '); i >= 0 {
-		b = b[:i]
-	}
-	return b
-}
-
-// tell emits facts without an event.
-func (s *stream) tell(c *protocol.Context, tx *transaction, f []protocol.Fact) {
-	if len(f) > 0 {
-		s.observe(c, protocol.Observation{Dir: tx.dir, TxID: tx.id, Detail: tx, Facts: f})
-	}
-}
-
-// observe goes through the stream's own Observation, because one on the stack would escape.
-func (s *stream) observe(c *protocol.Context, o protocol.Observation) {
-	s.obs = o
-	c.Sink.Observe(&s.obs)
-	s.obs = protocol.Observation{}
-}
-
-// emit writes the transaction's event, once.
-func (s *stream) emit(c *protocol.Context, tx *transaction) {
-	if tx.emitted {
-		return
-	}
-	tx.emitted = true
-	s.observe(c, protocol.Observation{Event: "http", Dir: tx.dir, TxID: tx.id, Detail: tx})
 }

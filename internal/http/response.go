@@ -1,10 +1,6 @@
 package http
 
-import (
-	"bytes"
-
-	"netsensor/internal/protocol"
-)
+import "netsensor/internal/protocol"
 
 // responseField keeps what is told of a response.
 func responseField(tx *transaction, name, value []byte) {
@@ -105,24 +101,5 @@ func (s *stream) answered(c *protocol.Context, d protocol.Dir, sd *side) {
 	if r.tx == tx && r.frame.expect && !r.touched && tx.status >= 300 && (r.state == fixedBody || r.state == chunkSize) {
 		r.next, r.state = r.state, optionalBody
 	}
-	f := s.facts[:0]
-	if u := tx.get(tx.user); len(u) > 0 {
-		outcome := int64(protocol.LoginTried)
-		switch {
-		case tx.status == 401 || tx.status == 407:
-			outcome = protocol.LoginRefused
-		case tx.status/100 == 2 || tx.status/100 == 3:
-			outcome = protocol.LoginAccepted
-		}
-		// A login that is repeated with every request is told again when its outcome changes.
-		if outcome != protocol.LoginTried && (outcome != s.outcome || !bytes.Equal(u, s.login)) {
-			s.login, s.outcome = append(s.login[:0], u...), outcome
-			f = append(f, protocol.Fact{Kind: protocol.Login, Text: u, Aux: mechanisms[tx.mechanism], Num: outcome})
-		}
-	}
-	if v := product(tx.get(tx.server)); len(v) > 0 && !bytes.Equal(v, s.server) {
-		s.server = append(s.server[:0], v...)
-		f = append(f, protocol.Fact{Kind: protocol.ServerSoftware, Text: v})
-	}
-	s.tell(c, tx, f)
+	s.answer(c, tx, tx)
 }

@@ -84,21 +84,14 @@ const (
 	shown = 1 << 20
 )
 
+// stream follows HTTP/1.
 type stream struct {
 	side  [2]side
 	queue []*transaction // requests without final response, oldest first
 	free  []*transaction
-	next  int    // the next transaction's number
-	past  uint64 // anomalies that were reported, by bit
-	gone  bool   // responses may have been lost
-	// What was told last; see announce.
-	host, agent, login, server []byte
-	outcome                    int64 // of login
-
-	obs     protocol.Observation
-	facts   [6]protocol.Fact
-	moved   fileDetail
-	scratch []byte
+	next  int  // the next transaction's number
+	gone  bool // responses may have been lost
+	teller
 }
 
 func newStream() *stream { return &stream{} }
@@ -115,11 +108,8 @@ func (s *stream) Reset() {
 	}
 	clear(s.queue)
 	s.queue = s.queue[:0]
-	s.next, s.past, s.gone, s.outcome = 0, 0, false, 0
-	s.host, s.agent, s.login, s.server = s.host[:0], s.agent[:0], s.login[:0], s.server[:0]
-	if cap(s.scratch) > keepArena {
-		s.scratch = nil
-	}
+	s.next, s.gone = 0, false
+	s.teller.reset()
 }
 
 // outcome is what a step of Feed comes to.
@@ -327,4 +317,13 @@ func (s *stream) drop(c *protocol.Context) {
 	tx := s.dequeue()
 	s.emit(c, tx)
 	s.release(tx)
+}
+
+// emit writes the transaction's event, once.
+func (s *stream) emit(c *protocol.Context, tx *transaction) {
+	if tx.emitted {
+		return
+	}
+	tx.emitted = true
+	s.observe(c, protocol.Observation{Event: "http", Dir: tx.dir, TxID: tx.id, Detail: tx})
 }
