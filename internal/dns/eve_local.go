@@ -78,21 +78,21 @@ func (m *message) appendLocalHeader(w *eve.Object, names []flagName) {
 		w.Str("type", "request")
 	}
 	w.Int("id", int64(m.id))
-	any := false
+	listed := false
 	for _, f := range names {
 		if m.flags&f.bit == 0 {
 			continue
 		}
-		if any {
+		if listed {
 			w.B = append(w.B, ',')
 		} else {
-			any = true
+			listed = true
 			w.Key("flags")
 			w.B = append(w.B, '[')
 		}
 		w.B = eve.AppendString(w.B, f.name)
 	}
-	if any {
+	if listed {
 		w.B = append(w.B, ']')
 	}
 	w.Int("opcode", int64(m.opcode()))
