@@ -21,6 +21,8 @@ const (
 	maxRecord = 1<<14 + 2048
 	// maxMessage bounds a ClientHello, a ServerHello and a leaf certificate; other messages are not kept.
 	maxMessage = 64 << 10
+	// maxPeek bounds the part of an incomplete record that is searched for a name again and again.
+	maxPeek = 4 << 10
 	// keptBuffer bounds the buffer that survives Reset.
 	keptBuffer = 16 << 10
 )
@@ -107,8 +109,9 @@ func (s *stream) records(c *protocol.Context, d protocol.Dir, b []byte) (n int, 
 			continue
 		}
 		if len(rest) < size {
-			s.peek(d, typ, rest[recordHeader:])
-			c.Need = size
+			if !s.peek(d, typ, rest[recordHeader:]) {
+				c.Need = size
+			}
 			return n, protocol.More
 		}
 		n += size
@@ -271,18 +274,21 @@ func leafCertificate(data []byte, size int) (leaf []byte, state int) {
 	return data[10 : 10+n], leafFound
 }
 
-// peek reads the server name of a ClientHello of which only the beginning has come: the rest may never come.
-func (s *stream) peek(d protocol.Dir, typ byte, b []byte) {
-	if typ != recordHandshake || d != protocol.ToServer || s.clientHello || len(s.half[d].buf) > 0 ||
-		s.half[d].skip > 0 || s.half[d].changed || len(b) < 5 || b[0] != typeClientHello {
-		return
+// peek reads the server name of a ClientHello of which only the beginning has come: the rest may never come. It
+// reports whether it wants to see the hello again when that is longer.
+func (s *stream) peek(d protocol.Dir, typ byte, b []byte) bool {
+	h := &s.half[d]
+	if typ != recordHandshake || s.clientHello || s.serverHello || len(h.buf) > 0 || h.skip > 0 || h.changed ||
+		len(s.detail.serverName) > 0 || len(b) > 0 && b[0] != typeClientHello {
+		return false
 	}
-	var h ClientHello
-	h.unmarshal(b[4:], false, true)
-	if len(h.ServerName) > 0 && len(s.detail.serverName) == 0 {
-		s.serverName = append(s.serverName[:0], h.ServerName...)
-		s.detail.serverName = s.serverName
+	if len(b) > 4 && 4+uint24(b[1:]) > maxMessage {
+		return false
 	}
+	if s.begun(b[:min(len(b), maxPeek)]) {
+		return false
+	}
+	return len(b) < maxPeek
 }
 
 // Gap implements protocol.Stream. Where records begin after a gap cannot be told, so the direction is given up.
@@ -300,9 +306,27 @@ func (s *stream) Gap(c *protocol.Context, d protocol.Dir, _ int) protocol.Status
 	return protocol.More
 }
 
-// partial makes a fact of the name that peek saw, now that the hello will not become whole.
+// begun keeps the server name that the beginning of a ClientHello message holds, and reports whether it does.
+func (s *stream) begun(b []byte) bool {
+	if len(b) < 4 || b[0] != typeClientHello {
+		return false
+	}
+	var h ClientHello
+	h.unmarshal(b[4:min(len(b), 4+uint24(b[1:]))], false, true)
+	if len(h.ServerName) == 0 {
+		return false
+	}
+	s.serverName = append(s.serverName[:0], h.ServerName...)
+	s.detail.serverName = s.serverName
+	return true
+}
+
+// partial makes a fact of the name in a ClientHello that will not become whole.
 func (s *stream) partial() {
-	if s.clientHello || len(s.detail.serverName) == 0 {
+	if s.clientHello {
+		return
+	}
+	if len(s.detail.serverName) == 0 && !s.begun(s.half[0].buf) && !s.begun(s.half[1].buf) {
 		return
 	}
 	s.clientHello = true
