@@ -6,13 +6,11 @@
 // only where a response carries them; nothing that a client says binds a name to an address.
 //
 // A damaged message gives what could be read up to the damage, and an anomaly.
+//
+// The streams of one Parser share the buffers that messages are parsed into: they are used by one goroutine at a time.
 package dns
 
-import (
-	"sync"
-
-	"netsensor/internal/protocol"
-)
+import "netsensor/internal/protocol"
 
 // The well-known ports.
 const (
@@ -57,14 +55,14 @@ func NBNS() protocol.Parser { return parser("nbns", protocol.UDP, nbns, probeNBN
 func parser(name string, over protocol.Transport, fl flavour, probe func(*protocol.Peek) protocol.Match) protocol.Parser {
 	// Most flows of DNS are one question and one answer, and there are many at a time: a message's buffers belong
 	// to the message, not to the flow.
-	messages := &sync.Pool{New: func() any { return new(message) }}
+	m := new(message)
 	return protocol.Parser{
 		Name:  name,
 		Over:  over,
 		Limit: lengthPrefix + maxMessage,
 		Probe: probe,
 		New: func() protocol.Stream {
-			s := &stream{flavour: fl, messages: messages}
+			s := &stream{flavour: fl, message: m}
 			s.Reset()
 			return s
 		},

@@ -2,7 +2,6 @@ package dns
 
 import (
 	"encoding/binary"
-	"sync"
 
 	"netsensor/internal/protocol"
 )
@@ -35,26 +34,26 @@ type side struct {
 
 // stream follows one flow.
 type stream struct {
-	flavour  flavour
-	messages *sync.Pool // of *message
-	next     uint32     // number of the next transaction
-	asked    []transaction
-	few      [fewTransactions]transaction
-	many     []transaction // nil until needed
-	sides    [2]side
-	queries  [2]bool // a query was seen in this direction
+	flavour flavour
+	message *message // shared with the parser's other streams
+	next    uint32   // number of the next transaction
+	asked   []transaction
+	few     [fewTransactions]transaction
+	many    []transaction // nil until needed
+	sides   [2]side
+	queries [2]bool // a query was seen in this direction
 }
 
 func (s *stream) Reset() {
 	many := s.many
 	clear(many)
-	*s = stream{flavour: s.flavour, messages: s.messages, many: many}
+	*s = stream{flavour: s.flavour, message: s.message, many: many}
 	s.asked = s.few[:]
 }
 
 func (s *stream) Feed(c *protocol.Context, d protocol.Dir, b []byte) (int, protocol.Status) {
 	if c.Over != protocol.TCP {
-		s.message(c, d, b)
+		s.read(c, d, b)
 		return len(b), protocol.More
 	}
 	side := &s.sides[d]
@@ -82,7 +81,7 @@ func (s *stream) Feed(c *protocol.Context, d protocol.Dir, b []byte) (int, proto
 			side.want, c.Need = int32(size), size
 			return n, protocol.More
 		}
-		if s.message(c, d, unread[lengthPrefix:size]) {
+		if s.read(c, d, unread[lengthPrefix:size]) {
 			side.damaged = 0
 		} else if side.damaged++; side.damaged >= maxDamaged {
 			return n, protocol.Failed
@@ -109,10 +108,10 @@ func (s *stream) Gap(c *protocol.Context, d protocol.Dir, n int) protocol.Status
 
 func (s *stream) End(*protocol.Context) {}
 
-// message parses and emits one message. It reports whether it could be read.
-func (s *stream) message(c *protocol.Context, d protocol.Dir, b []byte) bool {
-	m := s.messages.Get().(*message)
-	defer s.put(m)
+// read parses and emits one message. It reports whether it could be read.
+func (s *stream) read(c *protocol.Context, d protocol.Dir, b []byte) bool {
+	m := s.message
+	defer m.release()
 	if !m.parse(b, s.flavour) {
 		m.obs = protocol.Observation{Dir: d, TxID: protocol.NoTx, Anomaly: "malformed_data"}
 		c.Sink.Observe(&m.obs)
@@ -136,11 +135,6 @@ func (s *stream) message(c *protocol.Context, d protocol.Dir, b []byte) bool {
 	}
 	c.Sink.Observe(&m.obs)
 	return readable
-}
-
-func (s *stream) put(m *message) {
-	m.release()
-	s.messages.Put(m)
 }
 
 // oddity names what is wrong with a well-formed message of unicast DNS.
