@@ -78,3 +78,6 @@ func data(s string) gopacket.Payload { return gopacket.Payload(s) }
 func describe(p *Packet) string {
 	return fmt.Sprintf("%v %v %d %s", p.SrcAddrPort(), p.DstAddrPort(), p.Proto, p.Payload)
 }
+
+// samePacket compares all but the payloads, which must be nil.
+func samePacket(a, b *Packet) bool { return fmt.Sprintf("%+v", a) == fmt.Sprintf("%+v", b) }

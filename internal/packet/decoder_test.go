@@ -84,3 +84,34 @@ func BenchmarkShard(b *testing.B) {
 		Shard(LinkEthernet, frames[i&3])
 	}
 }
+
+func BenchmarkDecodeVXLAN(b *testing.B) {
+	benchmarkFrames(b, 1400, build(b, eth(layers.EthernetTypeIPv4), outer4(17), udp(50000, 4789), vxlanHeader(7),
+		eth(layers.EthernetTypeIPv4), ip4(6), tcp(), data(string(make([]byte, 300)))))
+}
+
+func BenchmarkDecodeChecksums(b *testing.B) {
+	frame := build(b, eth(layers.EthernetTypeIPv4), ip4(6), tcp(), data(string(make([]byte, 1400))))
+	d := Decoder{CheckChecksums: true}
+	b.SetBytes(int64(len(frame)))
+	for i := 0; i < b.N; i++ {
+		d.Decode(&sink, LinkEthernet, frame, uint32(len(frame)))
+	}
+}
+
+func BenchmarkDefrag(b *testing.B) {
+	whole := build(b, ip4(17), udp(1, 2), data(string(make([]byte, 2800))))
+	parts := [][]byte{fragment4(whole, 0, 1400, true), fragment4(whole, 1400, len(whole)-20-1400, false)}
+	var d Decoder
+	var f Defrag
+	var buf []byte
+	b.ReportAllocs()
+	for i := 0; i < b.N; i++ {
+		part := parts[i&1]
+		d.Decode(&sink, LinkRaw, part, uint32(len(part)))
+		if datagram, ok := f.Add(&sink, buf[:0]); ok {
+			buf = datagram
+			d.DecodeIP(&sink, datagram)
+		}
+	}
+}

@@ -128,7 +128,7 @@ func (d *Decoder) pptp(p *Packet, flags, typ uint16, b []byte) Result {
 	if len(in) == 0 { // an acknowledgement only
 		return OK
 	}
-	return d.enter(p, TunnelGRE, call, true, typePPP, in, true)
+	return d.enter(p, TunnelGRE, call, false, typePPP, in, true)
 }
 
 // eoip decodes MikroTik's Ethernet over IP.

@@ -157,7 +157,7 @@ func (d *Decoder) finalDestination(p *Packet, h []byte) {
 		copy(p.Dst[:], h[8+16*(n-1):])
 	case h[2] == mobile && n == 1 && h[3] == 1: // RFC 6275 section 6.4
 		copy(p.Dst[:], h[8:24])
-	case h[2] == segments && n > 0 && int(h[3]) <= int(h[4]): // RFC 8754: the list is in reverse order
+	case h[2] == segments && n > 0 && int(h[3]) <= int(h[4])+1: // RFC 8754: in reverse order
 		copy(p.Dst[:], h[8:24])
 	default:
 		d.noSum = true

@@ -111,7 +111,9 @@ type Tunnel struct {
 	Proto            uint8 // IP protocol of the outer packet
 	Src, Dst         Address
 	SrcPort, DstPort uint16
-	// ID is the innermost VNI, GRE key, ERSPAN session, GTP TEID …; HasID says whether there is one.
+	// ID is the innermost VNI, GRE key, ERSPAN session, GTP TEID …. HasID says that there is one and that it names a
+	// network: both directions have it. GTP TEIDs, PPTP calls and L2TP sessions are each direction's own and leave
+	// HasID false.
 	ID    uint32
 	HasID bool
 }

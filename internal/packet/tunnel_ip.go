@@ -9,7 +9,7 @@ const (
 )
 
 // enter decodes b, what a tunnel of kind holds by the EtherType typ. Unless it is an IP packet the outer packet stands.
-// sure says that the tunnel is beyond doubt: then the inner packet's events are kept even when it fails.
+// hasID says that both directions use id. sure says that the tunnel is beyond doubt: then the inner packet's events are kept even when it fails.
 func (d *Decoder) enter(p *Packet, kind TunnelKind, id uint32, hasID bool, typ uint16, b []byte, sure bool) Result {
 	mirrored := d.mirrorVLAN
 	d.mirrorVLAN = 0
@@ -28,8 +28,8 @@ func (d *Decoder) enter(p *Packet, kind TunnelKind, id uint32, hasID bool, typ u
 		t.Src, t.Dst, t.SrcPort, t.DstPort = p.Src, p.Dst, p.SrcPort, p.DstPort
 	}
 	t.Depth++
-	if hasID {
-		t.ID, t.HasID = id, true
+	if id != 0 || hasID {
+		t.ID, t.HasID = id, hasID
 	}
 	p.resetIP()
 	if typ == typeTEB && p.VLANCount != 0 {
@@ -127,7 +127,7 @@ func (d *Decoder) l2tp3(p *Packet, session uint32, b []byte) Result {
 		typ := binary.BigEndian.Uint16(b[n+12:])
 		if (typ == typeIPv4 || typ == typeIPv6 || typ == typeVLAN) && plausible(typeTEB, b[n:], p.Cut) {
 			d.Counts.L2TP++
-			return d.enter(p, TunnelL2TP, session, true, typeTEB, b[n:], false)
+			return d.enter(p, TunnelL2TP, session, false, typeTEB, b[n:], false)
 		}
 	}
 	return OK

@@ -41,7 +41,7 @@ func (d *Decoder) gtp(p *Packet, b []byte) Result {
 		}
 	}
 	d.Counts.GTP++
-	return d.enter(p, TunnelGTP, teid, true, typ, in, false)
+	return d.enter(p, TunnelGTP, teid, false, typ, in, false)
 }
 
 // l2tp decodes data messages of L2TP version 2 (RFC 2661), and of version 3 over UDP (RFC 3931).
@@ -87,7 +87,7 @@ func (d *Decoder) l2tp(p *Packet, b []byte) Result {
 		return OK
 	}
 	d.Counts.L2TP++
-	return d.enter(p, TunnelL2TP, session, true, typePPP, b[n:], false)
+	return d.enter(p, TunnelL2TP, session, false, typePPP, b[n:], false)
 }
 
 // plausiblePPP reports whether b is a PPP frame with a consistent IP packet.
