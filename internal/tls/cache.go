@@ -6,12 +6,12 @@ import (
 	"sync/atomic"
 )
 
-// Sizes of the direct-mapped caches, and the size above which an entry is not worth keeping. Together they bound
-// a full cache to about 6 MB.
+// Sizes of the direct-mapped caches, and the size above which an entry is not worth keeping. A full cache takes
+// about 1 MB; there is one for each flow table.
 const (
-	helloSlots  = 1024
-	serverSlots = 256
-	certSlots   = 256
+	helloSlots  = 256
+	serverSlots = 64
+	certSlots   = 128
 
 	maxCachedKey  = 1 << 10
 	maxCachedCert = 8 << 10
