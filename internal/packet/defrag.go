@@ -2,7 +2,9 @@ package packet
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
+	"slices"
 )
 
 // Bounds of reassembly where Defrag's fields are zero, and those that are not adjustable.
@@ -298,8 +300,8 @@ func (f *Defrag) overlap(p *Packet) {
 }
 
 // add inserts those bytes of [off, end) that are not there yet. It returns false for an overlap that is not a
-// mere repetition; whole then drops the datagram.
-func (t *tracker) add(off, end uint32, data []byte, whole bool) bool {
+// mere repetition, which drops the datagram when strict is set.
+func (t *tracker) add(off, end uint32, data []byte, strict bool) bool {
 	// The first piece that ends beyond off.
 	lo, hi := 0, len(t.pieces)
 	for lo < hi {
@@ -316,23 +318,25 @@ func (t *tracker) add(off, end uint32, data []byte, whole bool) bool {
 	if q := t.pieces[lo]; q.off == off && q.end == end && bytes.Equal(t.data[q.pos:q.pos+end-off], data) {
 		return true
 	}
-	if whole {
+	if strict {
 		t.dropped = true
 		return false
 	}
-	// First wins: fill the gaps between the pieces that are there.
+	// First wins: fill the gaps between the pieces that are there. They are appended and then sorted, because one
+	// fragment can fill a thousand gaps.
+	n := len(t.pieces)
 	for at := off; at < end; lo++ {
-		if lo == len(t.pieces) || t.pieces[lo].off >= end {
-			t.place(lo, at, end, data[at-off:])
+		if lo == n || t.pieces[lo].off >= end {
+			t.place(len(t.pieces), at, end, data[at-off:])
 			break
 		}
 		q := t.pieces[lo]
 		if q.off > at {
-			t.place(lo, at, q.off, data[at-off:q.off-off])
-			lo++
+			t.place(len(t.pieces), at, q.off, data[at-off:q.off-off])
 		}
 		at = q.end
 	}
+	slices.SortFunc(t.pieces, func(a, b piece) int { return cmp.Compare(a.off, b.off) })
 	return false
 }
 
