@@ -11,36 +11,49 @@ import (
 // maxNotes bounds what is said about the notation of one document.
 const maxNotes = 200
 
+// step is one element of a JSON pointer.
+type step struct {
+	name  string
+	index int // where name is empty
+}
+
+// pointer returns the JSON pointer that leads through path.
+func pointer(path []step) string {
+	tokens := make([]string, len(path))
+	for i, s := range path {
+		tokens[i] = s.name
+		if s.name == "" {
+			tokens[i] = strconv.Itoa(s.index)
+		}
+	}
+	return strict.JoinPointer(tokens...)
+}
+
 // normaliser checks and rewrites what the types of a decoded document cannot say. It visits the document with the
 // path to the current value; places are looked up once, at the end.
 type normaliser struct {
 	doc   *strict.Document
-	path  []string
+	path  []step
 	errs  strict.Errors
 	notes []Finding
 }
 
-// at visits a member or an element (an int).
-func (n *normaliser) at(step any, visit func()) {
-	switch s := step.(type) {
-	case string:
-		n.path = append(n.path, s)
-	case int:
-		n.path = append(n.path, strconv.Itoa(s))
-	}
+// at visits a member.
+func (n *normaliser) at(member string, visit func()) {
+	n.path = append(n.path, step{name: member})
 	visit()
 	n.path = n.path[:len(n.path)-1]
 }
 
 func (n *normaliser) fail(format string, args ...any) {
 	if len(n.errs) < strict.MaxErrors {
-		n.errs = append(n.errs, &strict.Error{Pointer: strict.JoinPointer(n.path...), Message: fmt.Sprintf(format, args...)})
+		n.errs = append(n.errs, &strict.Error{Pointer: pointer(n.path), Message: fmt.Sprintf(format, args...)})
 	}
 }
 
 func (n *normaliser) note(id string, s Severity, message, remedy string) {
 	if len(n.notes) < maxNotes {
-		n.notes = append(n.notes, Finding{ID: id, Severity: s, Pointer: strict.JoinPointer(n.path...), Message: message, Remedy: remedy})
+		n.notes = append(n.notes, Finding{ID: id, Severity: s, Pointer: pointer(n.path), Message: message, Remedy: remedy})
 	}
 }
 
@@ -59,9 +72,9 @@ func (n *normaliser) faults() error {
 
 // each visits the elements of a list.
 func each[T any](n *normaliser, member string, list []T, visit func(*T)) {
-	n.path = append(n.path, member, "")
+	n.path = append(n.path, step{name: member}, step{})
 	for i := range list {
-		n.path[len(n.path)-1] = strconv.Itoa(i)
+		n.path[len(n.path)-1].index = i
 		visit(&list[i])
 	}
 	n.path = n.path[:len(n.path)-2]
@@ -69,9 +82,9 @@ func each[T any](n *normaliser, member string, list []T, visit func(*T)) {
 
 // eachNamed visits the members of a map whose names are identifiers.
 func eachNamed[T any](n *normaliser, member string, all map[string]T, visit func(T) T) {
-	n.path = append(n.path, member, "")
+	n.path = append(n.path, step{name: member}, step{})
 	for _, name := range sortedKeys(all) {
-		n.path[len(n.path)-1] = name
+		n.path[len(n.path)-1].name = name
 		n.identifier(name)
 		all[name] = visit(all[name])
 	}

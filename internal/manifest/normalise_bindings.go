@@ -1,7 +1,6 @@
 package manifest
 
 import (
-	"strconv"
 	"strings"
 
 	"netsensor/internal/strict"
@@ -46,7 +45,7 @@ func (n *normaliser) bindings(b *Bindings) {
 	} else {
 		each(n, "exceptions", b.Exceptions, n.exception)
 		each(n, "products", b.Products, func(p *Bound) {
-			p.pointer = strict.JoinPointer(n.path...)
+			p.pointer = pointer(n.path)
 			n.bound(p, b)
 		})
 	}
@@ -89,9 +88,9 @@ func (n *normaliser) bound(p *Bound, b *Bindings) {
 		if len(v.Items) == 0 {
 			n.fail("an empty list; leave the variable out")
 		}
-		for i, item := range v.Items {
+		for _, item := range v.Items {
 			if item.Text == "" {
-				n.at(strconv.Itoa(i), func() { n.fail("must not be empty") })
+				n.fail("must not be empty")
 			}
 		}
 		return v

@@ -93,6 +93,42 @@ func (b *Bound) expand(m *Manifest, text string) []string {
 	}
 }
 
+// ExpandPorts returns ports with the ranges that their variables are bound to in place of these.
+func (b *Bound) ExpandPorts(m *Manifest, ports []Port) []Port {
+	var expanded []Port
+	for _, p := range ports {
+		if p.Variable == "" {
+			expanded = append(expanded, p)
+			continue
+		}
+		for _, v := range b.values(m, p.Variable) {
+			// BindingsLint reports values that are no ports.
+			if first, last, err := parsePorts(v.Text); err == nil {
+				expanded = append(expanded, Port{First: first, Last: last, Pos: p.Pos})
+			}
+		}
+	}
+	return expanded
+}
+
+// Endpoints returns the hosts that a variable of kind endpoints, cidrs or dns-name stands for at this site.
+func (b *Bound) Endpoints(m *Manifest, variable string) []Endpoint {
+	kind := m.Variables[variable].Kind
+	var hosts []Endpoint
+	for _, v := range b.values(m, variable) {
+		text := v.Text
+		if kind == KindDNSName {
+			text = "dns:" + text
+		}
+		// BindingsLint reports values that are no endpoints.
+		if e, err := ParseEndpoint(text); err == nil {
+			e.Pos = v.Pos
+			hosts = append(hosts, e)
+		}
+	}
+	return hosts
+}
+
 // Text returns the name or the suffix.
 func (n *Name) Text() string {
 	if n.Suffix != "" {
