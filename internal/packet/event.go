@@ -12,10 +12,8 @@ const (
 	EventERSPANUnsupportedVersion
 	EventESPPacketTooSmall
 	EventETagHeaderTooSmall
-	EventETagUnknownType
 	EventEthernetPacketTooSmall
 	EventEthernetUnknownEtherType
-	EventGENEVEUnknownPayloadType
 	EventGREPacketTooSmall
 	EventGREVersion0HeaderTooBig
 	EventGREVersion0MalformedSREHeader
@@ -33,7 +31,6 @@ const (
 	EventIPv4HeaderLenTooSmall
 	EventIPv4ICMPv6
 	EventIPv4IPLenSmallerThanHeaderLen
-	EventIPv4OptionInvalid
 	EventIPv4OptionInvalidLen
 	EventIPv4OptionMalformed
 	EventIPv4PacketTooSmall
@@ -43,7 +40,6 @@ const (
 	EventIPv6ExtensionDuplicateFH
 	EventIPv6ExtensionDuplicateHH
 	EventIPv6ExtensionDuplicateRH
-	EventIPv6ExtensionInvalidOptionLen
 	EventIPv6ExtensionUselessFH
 	EventIPv6FragmentIgnored
 	EventIPv6FragmentInvalidLength
@@ -65,7 +61,6 @@ const (
 	EventNSHUnsupportedVersion
 	EventPPPPacketTooSmall
 	EventPPPUnsupportedProtocol
-	EventPPPWrongType
 	EventPPPoEPacketTooSmall
 	EventPPPoEWrongCode
 	EventSCTPPacketTooSmall
@@ -78,9 +73,7 @@ const (
 	EventUDPPacketTooSmall
 	EventVLANHeaderTooSmall
 	EventVLANTooManyLayers
-	EventVLANUnknownType
 	EventVNTagHeaderTooSmall
-	EventVNTagUnknownType
 	EventVXLANUnknownPayloadType
 	EventTooManyLayers
 
@@ -95,10 +88,8 @@ var eventKeys = [eventCount]string{
 	EventERSPANUnsupportedVersion:      "event.erspan.unsupported_version",
 	EventESPPacketTooSmall:             "event.esp.pkt_too_small",
 	EventETagHeaderTooSmall:            "event.etag.header_too_small",
-	EventETagUnknownType:               "event.etag.unknown_type",
 	EventEthernetPacketTooSmall:        "event.ethernet.pkt_too_small",
 	EventEthernetUnknownEtherType:      "event.ethernet.unknown_ethertype",
-	EventGENEVEUnknownPayloadType:      "event.geneve.unknown_payload_type",
 	EventGREPacketTooSmall:             "event.gre.pkt_too_small",
 	EventGREVersion0HeaderTooBig:       "event.gre.version0_hdr_too_big",
 	EventGREVersion0MalformedSREHeader: "event.gre.version0_malformed_sre_hdr",
@@ -116,7 +107,6 @@ var eventKeys = [eventCount]string{
 	EventIPv4HeaderLenTooSmall:         "event.ipv4.hlen_too_small",
 	EventIPv4ICMPv6:                    "event.ipv4.icmpv6",
 	EventIPv4IPLenSmallerThanHeaderLen: "event.ipv4.iplen_smaller_than_hlen",
-	EventIPv4OptionInvalid:             "event.ipv4.opt_invalid",
 	EventIPv4OptionInvalidLen:          "event.ipv4.opt_invalid_len",
 	EventIPv4OptionMalformed:           "event.ipv4.opt_malformed",
 	EventIPv4PacketTooSmall:            "event.ipv4.pkt_too_small",
@@ -126,7 +116,6 @@ var eventKeys = [eventCount]string{
 	EventIPv6ExtensionDuplicateFH:      "event.ipv6.exthdr_dupl_fh",
 	EventIPv6ExtensionDuplicateHH:      "event.ipv6.exthdr_dupl_hh",
 	EventIPv6ExtensionDuplicateRH:      "event.ipv6.exthdr_dupl_rh",
-	EventIPv6ExtensionInvalidOptionLen: "event.ipv6.exthdr_invalid_optlen",
 	EventIPv6ExtensionUselessFH:        "event.ipv6.exthdr_useless_fh",
 	EventIPv6FragmentIgnored:           "event.ipv6.frag_ignored",
 	EventIPv6FragmentInvalidLength:     "event.ipv6.frag_invalid_length",
@@ -148,7 +137,6 @@ var eventKeys = [eventCount]string{
 	EventNSHUnsupportedVersion:         "event.nsh.unsupported_version",
 	EventPPPPacketTooSmall:             "event.ppp.pkt_too_small",
 	EventPPPUnsupportedProtocol:        "event.ppp.unsup_proto",
-	EventPPPWrongType:                  "event.ppp.wrong_type",
 	EventPPPoEPacketTooSmall:           "event.pppoe.pkt_too_small",
 	EventPPPoEWrongCode:                "event.pppoe.wrong_code",
 	EventSCTPPacketTooSmall:            "event.sctp.pkt_too_small",
@@ -161,9 +149,7 @@ var eventKeys = [eventCount]string{
 	EventUDPPacketTooSmall:             "event.udp.pkt_too_small",
 	EventVLANHeaderTooSmall:            "event.vlan.header_too_small",
 	EventVLANTooManyLayers:             "event.vlan.too_many_layers",
-	EventVLANUnknownType:               "event.vlan.unknown_type",
 	EventVNTagHeaderTooSmall:           "event.vntag.header_too_small",
-	EventVNTagUnknownType:              "event.vntag.unknown_type",
 	EventVXLANUnknownPayloadType:       "event.vxlan.unknown_payload_type",
 	EventTooManyLayers:                 "event.too_many_layers",
 }
