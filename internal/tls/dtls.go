@@ -2,7 +2,6 @@ package tls
 
 import (
 	"encoding/binary"
-	"slices"
 
 	"netsensor/internal/protocol"
 )
@@ -10,8 +9,6 @@ import (
 const (
 	dtlsHeader        = 13 // RFC 6347, section 4.1
 	dtlsMessageHeader = 12 // section 4.2.2
-	maxPieces         = 16 // separate pieces of one message; more are dropped
-	maxAhead          = 4 << 10
 )
 
 // dtlsRecord returns the length of the record that b begins with.
@@ -33,17 +30,12 @@ func dtlsFragment(b []byte) (typ byte, size, offset int, ok bool) {
 	return b[0], size, offset, offset+n <= size && size <= maxMessage
 }
 
-// piece is a range of bytes that have come.
-type piece struct{ from, to int }
-
 // side is one direction of a DTLS connection: the handshake message that is being put together.
 type side struct {
-	buf    []byte
-	pieces [maxPieces]piece
-	n      int // pieces in use
+	Assembler
+	size   int
 	typ    byte
 	seq    uint16
-	size   int
 	active bool
 	sealed bool
 }
@@ -63,11 +55,9 @@ func newDatagrams(cache *Cache) *datagrams {
 func (s *datagrams) Reset() {
 	s.session.reset()
 	for i := range s.side {
-		buf := s.side[i].buf[:0]
-		if cap(buf) > keptBuffer {
-			buf = nil
-		}
-		s.side[i] = side{buf: buf}
+		p := &s.side[i]
+		p.Assembler.Reset()
+		p.active, p.sealed = false, false
 	}
 }
 
@@ -174,37 +164,15 @@ func firstCertificate(b []byte) ([]byte, bool) {
 	return b[6:min(6+n, len(b))], n > 0 && n <= len(b)-6
 }
 
-// add puts a fragment into its message. It returns the message when that is whole. A fragment far ahead of what
-// has come is dropped, so that memory stays in proportion to what a stranger sends.
+// add puts a fragment into its message. It returns the message when that is whole.
 func (p *side) add(typ byte, seq uint16, size, offset int, b []byte) []byte {
 	if !p.active || p.seq != seq || p.typ != typ || p.size != size {
-		p.active, p.seq, p.typ, p.size, p.n, p.buf = true, seq, typ, size, 0, p.buf[:0]
+		p.active, p.seq, p.typ, p.size = true, seq, typ, size
+		p.Assembler.Reset()
 	}
-	from, to := offset, offset+len(b)
-	if from > len(p.buf)+maxAhead {
-		return nil
-	}
-	if to > len(p.buf) {
-		p.buf = slices.Grow(p.buf, to-len(p.buf))[:to]
-	}
-	copy(p.buf[from:], b)
-	for i := 0; i < p.n; {
-		if q := p.pieces[i]; q.from <= to && from <= q.to {
-			from, to = min(from, q.from), max(to, q.to)
-			p.n--
-			p.pieces[i] = p.pieces[p.n]
-			i = 0
-			continue
-		}
-		i++
-	}
-	if from == 0 && to == size {
+	if msg := p.Add(offset, b); len(msg) == size {
 		p.active = false
-		return p.buf
-	}
-	if p.n < maxPieces {
-		p.pieces[p.n] = piece{from, to}
-		p.n++
+		return msg
 	}
 	return nil
 }
