@@ -13,6 +13,7 @@ import (
 func parsers() []protocol.Parser {
 	return []protocol.Parser{
 		tls.Parser(),
+		dns.MDNS(), dns.LLMNR(), dns.NBNS(),
 		http.Parser(),
 		dns.Parser(),
 		ssh.Parser(),

@@ -1,8 +1,6 @@
 package engine
 
 import (
-	"sync"
-
 	"netsensor/internal/capture"
 	"netsensor/internal/packet"
 )
@@ -23,8 +21,6 @@ type job struct {
 	last bool
 	// clock is the time up to which packets have been seen, after the batch, in ns.
 	clock int64
-	outs  []*out
-	done  sync.WaitGroup
 }
 
 // special is a packet that the dispatcher had to put together: its frame is the datagram's last fragment.

@@ -3,7 +3,7 @@ package engine
 import (
 	"errors"
 	"io"
-	"sync"
+	"sync/atomic"
 
 	"netsensor/internal/capture"
 	"netsensor/internal/output"
@@ -35,7 +35,7 @@ func New(cfg Config) *Engine {
 	}
 	e := &Engine{cfg: cfg}
 	e.disp.dec.CheckChecksums = cfg.CheckChecksums
-	e.merger.cfg = &e.cfg
+	e.merger.cfg, e.merger.eve = &e.cfg, cfg.EVE
 	for id := range cfg.Workers {
 		e.workers = append(e.workers, newWorker(&e.cfg, id))
 	}
@@ -45,11 +45,7 @@ func New(cfg Config) *Engine {
 	}
 	e.jobs = make(chan *job, n)
 	for range n {
-		j := &job{}
-		for range e.workers {
-			j.outs = append(j.outs, &out{})
-		}
-		e.jobs <- j
+		e.jobs <- &job{}
 	}
 	return e
 }
@@ -194,36 +190,47 @@ func (e *Engine) finish() error {
 
 // pipeline moves jobs through workers and merger: in the caller's goroutine for one worker, else in their own.
 type pipeline struct {
-	e      *Engine
-	inline bool
-	feed   []chan *job
-	order  chan *job
-	ended  chan struct{}
-	mu     sync.Mutex
-	err    error
+	e     *Engine
+	feed  []chan *job // per worker; none with one worker
+	order chan *job
+	ended chan struct{}
+	fault atomic.Pointer[error]
 }
 
+// pieces is how many pieces of output a worker may be ahead of the merger.
+const pieces = 16
+
 func (e *Engine) start() *pipeline {
-	p := &pipeline{e: e, inline: len(e.workers) == 1}
-	if p.inline {
+	p := &pipeline{e: e}
+	m := &e.merger
+	if len(e.workers) == 1 {
+		w := e.workers[0]
+		w.out = &out{}
+		w.emit = func(o *out) *out { m.take(o); return o }
 		return p
 	}
 	p.order = make(chan *job, inFlight)
 	p.ended = make(chan struct{})
-	for i, w := range e.workers {
-		c := make(chan *job, inFlight)
-		p.feed = append(p.feed, c)
+	m.heads = make([]head, len(e.workers))
+	for _, w := range e.workers {
+		feed, found, free := make(chan *job, inFlight), make(chan *out, pieces), make(chan *out, pieces+2)
+		p.feed, m.from, m.free = append(p.feed, feed), append(m.from, found), append(m.free, free)
+		for range pieces + 1 {
+			free <- &out{}
+		}
+		w.out = &out{}
+		w.emit = func(o *out) *out { found <- o; return <-free }
 		go func() {
-			for j := range c {
-				w.run(j, j.outs[i])
-				j.done.Done()
+			for j := range feed {
+				w.run(j)
 			}
 		}()
 	}
 	go func() {
 		defer close(p.ended)
 		for j := range p.order {
-			j.done.Wait()
+			m.begin(j)
+			m.merge()
 			p.finish(j)
 		}
 	}()
@@ -231,43 +238,41 @@ func (e *Engine) start() *pipeline {
 }
 
 func (p *pipeline) push(j *job) {
-	if p.inline {
-		p.e.workers[0].run(j, j.outs[0])
+	if p.feed == nil {
+		p.e.merger.begin(j)
+		p.e.workers[0].run(j)
 		p.finish(j)
 		return
 	}
-	j.done.Add(len(p.feed))
 	for _, c := range p.feed {
 		c <- j
 	}
 	p.order <- j
 }
 
-// finish merges a job that all workers are done with and frees it.
+// finish frees a job that has been merged.
 func (p *pipeline) finish(j *job) {
-	if p.failed() == nil {
-		if err := p.e.merger.merge(j); err != nil {
-			p.mu.Lock()
-			p.err = err
-			p.mu.Unlock()
-		}
+	if err := p.e.merger.err; err != nil {
+		p.fault.CompareAndSwap(nil, &err)
 	}
 	j.batch.Release()
 	p.e.jobs <- j
 }
 
+// failed returns the sink's error, if there was one.
 func (p *pipeline) failed() error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.err
+	if err := p.fault.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 // close waits for everything under way.
 func (p *pipeline) close() error {
-	if !p.inline {
-		for _, c := range p.feed {
-			close(c)
-		}
+	for _, c := range p.feed {
+		close(c)
+	}
+	if p.feed != nil {
 		close(p.order)
 		<-p.ended
 	}

@@ -24,7 +24,7 @@ func (w *worker) Observed(f *flows.Flow, p *packet.Packet, o *protocol.Observati
 		section = w.writeEvent(f, p, o)
 	case o.Detail != nil && wt != nil:
 		section.from = uint32(len(w.out.buf))
-		w.out.buf = o.Detail.AppendEVE(w.out.buf, &w.cfg.EVE)
+		w.out.buf = o.Detail.AppendEVE(w.out.buf, &w.eve)
 		section.to = uint32(len(w.out.buf))
 	}
 	if o.Anomaly != "" {
@@ -41,14 +41,14 @@ type span struct{ from, to uint32 }
 func (w *worker) writeEvent(f *flows.Flow, p *packet.Packet, o *protocol.Observation) (section span) {
 	h := w.header(f, p, o.Dir)
 	r := w.record(o.Event)
-	obj := h.Begin(w.out.buf, o.Event, &w.cfg.EVE)
+	obj := h.Begin(w.out.buf, o.Event, &w.eve)
 	if o.TxID != protocol.NoTx {
 		obj.Uint("tx_id", uint64(o.TxID))
 	}
 	if o.Detail != nil {
 		obj.B = append(obj.B, ',')
 		section.from = uint32(len(obj.B))
-		obj.B = o.Detail.AppendEVE(obj.B, &w.cfg.EVE)
+		obj.B = o.Detail.AppendEVE(obj.B, &w.eve)
 		if section.to = uint32(len(obj.B)); section.to == section.from {
 			obj.B = obj.B[:section.from-1]
 		}
@@ -80,7 +80,7 @@ func (w *worker) anomaly(f *flows.Flow, p *packet.Packet, d protocol.Dir, typ, n
 	}
 	h := w.header(f, p, d)
 	r := w.record("anomaly")
-	o := h.Begin(w.out.buf, "anomaly", &w.cfg.EVE)
+	o := h.Begin(w.out.buf, "anomaly", &w.eve)
 	a := o.Begin("anomaly")
 	a.StrIf("app_proto", app)
 	a.Str("type", typ)
@@ -117,7 +117,7 @@ func (w *worker) Ended(f *flows.Flow, p *packet.Packet, reason flows.Reason) {
 // flowEvent appends the flow's event and returns where the value of "alerted" stands.
 func (w *worker) flowEvent(f *flows.Flow, reason flows.Reason) uint32 {
 	h := w.header(f, nil, protocol.ToServer)
-	o := h.Begin(w.out.buf, "flow", &w.cfg.EVE)
+	o := h.Begin(w.out.buf, "flow", &w.eve)
 	app := w.table.App(f.App)
 	if app == "" && f.Settled() && (f.Payload(protocol.ToServer) || f.Payload(protocol.ToClient)) {
 		app = "failed"

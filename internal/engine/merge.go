@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"netsensor/internal/eve"
 	"netsensor/internal/judge"
 	"netsensor/internal/output"
 )
@@ -8,38 +9,80 @@ import (
 // merger puts what the workers found in order, asks the judge, and writes.
 type merger struct {
 	cfg    *Config
-	next   []int // per worker: index of its next record
+	eve    eve.Options
+	from   []chan *out // per worker, with several
+	free   []chan *out
+	heads  []head
 	line   []byte
 	alerts uint64
 	counts eventCounts
 	event  output.Event
+	err    error // the sink's; nothing is written after it
 }
 
-// merge writes a finished job.
-func (m *merger) merge(j *job) error {
-	m.next = append(m.next[:0], make([]int, len(j.outs))...)
+// head is the piece of a worker's output that is being merged.
+type head struct {
+	out  *out
+	next int
+}
+
+// begin is called before the first piece of a batch.
+func (m *merger) begin(j *job) {
 	if j.fresh && m.cfg.Judge != nil {
 		m.cfg.Judge.Restart()
 	}
-	for {
-		best := -1
-		var at *record
-		for i, o := range j.outs {
-			if m.next[i] == len(o.records) {
-				continue
-			}
-			if r := &o.records[m.next[i]]; best < 0 || r.key < at.key || r.key == at.key && r.sub < at.sub {
-				best, at = i, r
-			}
-		}
-		if best < 0 {
-			return nil
-		}
-		m.next[best]++
-		if err := m.one(j.outs[best], at); err != nil {
-			return err
+}
+
+// take writes all of o: what the only worker found.
+func (m *merger) take(o *out) {
+	for i := range o.records {
+		if m.err == nil {
+			m.err = m.one(o, &o.records[i])
 		}
 	}
+	o.reset()
+}
+
+// merge writes one batch of several workers.
+func (m *merger) merge() {
+	for i := range m.heads {
+		m.heads[i] = head{out: <-m.from[i]}
+	}
+	for {
+		var best *head
+		var at *record
+		for i := range m.heads {
+			r := m.peek(i)
+			if r != nil && (at == nil || r.key < at.key || r.key == at.key && r.sub < at.sub) {
+				best, at = &m.heads[i], r
+			}
+		}
+		if at == nil {
+			return
+		}
+		best.next++
+		if m.err == nil {
+			m.err = m.one(best.out, at)
+		}
+	}
+}
+
+// peek returns the next record of worker i in this batch, waiting for it, or nil at the batch's end.
+func (m *merger) peek(i int) *record {
+	h := &m.heads[i]
+	for h.out != nil && h.next == len(h.out.records) {
+		end := h.out.end
+		h.out.reset()
+		m.free[i] <- h.out
+		*h = head{}
+		if !end {
+			h.out = <-m.from[i]
+		}
+	}
+	if h.out == nil {
+		return nil
+	}
+	return &h.out.records[h.next]
 }
 
 func (m *merger) one(o *out, r *record) error {
@@ -80,9 +123,9 @@ func (m *merger) alert(o *out, ev *evidence, a *judge.Alert) error {
 		return nil
 	}
 	h := &ev.head
-	obj := h.Begin(m.line[:0], "alert", &m.cfg.EVE)
+	obj := h.Begin(m.line[:0], "alert", &m.eve)
 	obj.B = append(obj.B, ',')
-	obj.B = a.AppendEVE(obj.B, &m.cfg.EVE)
+	obj.B = a.AppendEVE(obj.B, &m.eve)
 	obj.Section(o.buf[ev.section.from:ev.section.to])
 	obj.StrIf("app_proto", ev.app)
 	obj.Str("direction", "to_server")

@@ -5,8 +5,9 @@ import (
 	"netsensor/internal/judge"
 )
 
-// out is what one worker found in one batch.
+// out is a piece of what one worker found in one batch.
 type out struct {
+	end     bool   // nothing of the batch follows
 	buf     []byte // the text of lines and fragments
 	records []record
 	snaps   []snapshot
@@ -49,9 +50,12 @@ type flowFigures struct {
 	start       int64
 }
 
+// outBytes is about how large a piece gets: a worker may have a million flows to end at once.
+const outBytes = 256 << 10
+
 func (o *out) reset() {
-	const keep = 4 << 20
-	if cap(o.buf) > keep {
+	o.end = false
+	if cap(o.buf) > 4*outBytes {
 		o.buf = nil
 	}
 	o.buf = o.buf[:0]

@@ -15,6 +15,7 @@ const lookAhead = 32
 // worker serves every Workers-th flow table. It is the tables' flows.Handler.
 type worker struct {
 	cfg    *Config
+	eve    eve.Options // of its own: it caches
 	dec    packet.Decoder
 	tables [tables]*flows.Table // nil where another worker serves it
 	pkts   [lookAhead]packet.Packet
@@ -25,6 +26,7 @@ type worker struct {
 	due    []flows.Due
 
 	out   *out
+	emit  func(*out) *out // takes a finished piece and gives an empty one
 	job   *job
 	num   uint64 // number of the packet at hand; of the batch's last one between packets
 	sub   uint64
@@ -37,7 +39,7 @@ type worker struct {
 }
 
 func newWorker(cfg *Config, id int) *worker {
-	w := &worker{cfg: cfg}
+	w := &worker{cfg: cfg, eve: cfg.EVE}
 	w.dec.CheckChecksums = cfg.CheckChecksums
 	fc := cfg.Flows
 	fc.MaxFlows = share(fc.MaxFlows, 1<<20)
@@ -57,9 +59,8 @@ func share(n, def int) int {
 }
 
 // run does the worker's part of a job.
-func (w *worker) run(j *job, o *out) {
-	o.reset()
-	w.out, w.job = o, j
+func (w *worker) run(j *job) {
+	w.job = j
 	if j.fresh {
 		w.num = j.base
 		w.endAll()
@@ -86,6 +87,15 @@ func (w *worker) run(j *job, o *out) {
 	w.expire()
 	if j.last {
 		w.endAll()
+	}
+	w.out.end = true
+	w.out = w.emit(w.out)
+}
+
+// flush hands over what was found so far if it has become large.
+func (w *worker) flush() {
+	if len(w.out.buf) >= outBytes {
+		w.out = w.emit(w.out)
 	}
 }
 
@@ -141,6 +151,7 @@ func (w *worker) process(n int) {
 		w.num, w.sub, w.clock = p.Num, 0, p.Time
 		w.table.Add(p, w.hash[i], w.ctx[i])
 	}
+	w.flush()
 }
 
 // expire ends the flows whose time has come, in an order that does not depend on the number of workers.
@@ -170,6 +181,7 @@ func (w *worker) endDue() {
 		w.sub = d.Start
 		w.table = d.Table()
 		d.End()
+		w.flush()
 	}
 }
 
@@ -233,7 +245,7 @@ func (w *worker) decodeAnomalies(p *packet.Packet) {
 		h := eve.Header{Time: p.Time, PcapFile: w.job.file, PcapCnt: p.Count, Version: p.Version, Proto: p.Proto,
 			Src: p.Src.Addr(), Dst: p.Dst.Addr(), SrcPort: p.SrcPort, DstPort: p.DstPort}
 		r := w.record("anomaly")
-		o := h.BeginPacket(w.out.buf, "anomaly", &w.cfg.EVE)
+		o := h.BeginPacket(w.out.buf, "anomaly", &w.eve)
 		a := o.Begin("anomaly")
 		a.Str("type", "decode")
 		a.Str("event", "decoder."+e.String())

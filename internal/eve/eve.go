@@ -20,6 +20,10 @@ type Options struct {
 	CompressIPv6 bool
 	// NoAlertContext leaves out alert.context, which came with Suricata 8.
 	NoAlertContext bool
+
+	// second and date are the last second that AppendTime was asked for, as text: most events fall into the same.
+	second int64
+	date   [19]byte
 }
 
 const hexDigits = "0123456789abcdef"
@@ -109,25 +113,26 @@ func (o *Options) AppendAddr(dst []byte, a netip.Addr) []byte {
 	return dst
 }
 
-// AppendTime appends ns (since the Unix epoch, UTC) as 2006-01-02T15:04:05.000000+0000, without quotes.
-func AppendTime(dst []byte, ns int64) []byte {
-	t := time.Unix(0, ns).UTC()
-	y, mo, d := t.Date()
-	h, mi, s := t.Clock()
-	dst = appendPadded(dst, y, 4)
-	dst = append(dst, '-')
-	dst = appendPadded(dst, int(mo), 2)
-	dst = append(dst, '-')
-	dst = appendPadded(dst, d, 2)
-	dst = append(dst, 'T')
-	dst = appendPadded(dst, h, 2)
-	dst = append(dst, ':')
-	dst = appendPadded(dst, mi, 2)
-	dst = append(dst, ':')
-	dst = appendPadded(dst, s, 2)
-	dst = append(dst, '.')
-	dst = appendPadded(dst, t.Nanosecond()/1000, 6)
-	return append(dst, "+0000"...)
+// AppendTime appends ns (since the Unix epoch, UTC) as 2006-01-02T15:04:05.000000+0000, without quotes. Options that
+// write times belong to one goroutine.
+func (o *Options) AppendTime(dst []byte, ns int64) []byte {
+	second := ns / 1e9
+	if ns < 0 && ns%1e9 != 0 {
+		second--
+	}
+	if second != o.second || o.date[0] == 0 {
+		o.second = second
+		t := time.Unix(second, 0).UTC()
+		if y := t.Year(); y < 0 || y > 9999 {
+			t = time.Unix(0, 0).UTC()
+		}
+		t.AppendFormat(o.date[:0], "2006-01-02T15:04:05")
+	}
+	dst = append(dst, o.date[:]...)
+	micros := uint32((ns - second*1e9) / 1000)
+	hi, lo := micros/1000, micros%1000
+	return append(dst, '.', byte('0'+hi/100), byte('0'+hi/10%10), byte('0'+hi%10),
+		byte('0'+lo/100), byte('0'+lo/10%10), byte('0'+lo%10), '+', '0', '0', '0', '0')
 }
 
 func appendPadded(dst []byte, v, width int) []byte {
@@ -209,11 +214,11 @@ func (o *Object) Addr(k string, a netip.Addr) {
 	o.B = append(o.B, '"')
 }
 
-// Time appends a time member; see AppendTime.
+// Time appends a time member; see Options.AppendTime.
 func (o *Object) Time(k string, ns int64) {
 	o.Key(k)
 	o.B = append(o.B, '"')
-	o.B = AppendTime(o.B, ns)
+	o.B = o.Opts.AppendTime(o.B, ns)
 	o.B = append(o.B, '"')
 }
 

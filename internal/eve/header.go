@@ -36,7 +36,7 @@ type Tunnel struct {
 // Begin starts an event of type event on dst and returns the open root object.
 func (h *Header) Begin(dst []byte, event string, o *Options) Object {
 	b := append(dst, `{"timestamp":"`...)
-	b = AppendTime(b, h.Time)
+	b = o.AppendTime(b, h.Time)
 	b = append(b, `","flow_id":`...)
 	b = strconv.AppendUint(b, h.FlowID, 10)
 	if h.Iface != "" {
