@@ -20,6 +20,7 @@ type worker struct {
 	tables [tables]*flows.Table // nil where another worker serves it
 	pkts   [lookAhead]packet.Packet
 	owner  [lookAhead]uint8
+	flow   [lookAhead]bool // the packet belongs to a flow, and not only to its anomalies
 	hash   [lookAhead]uint32
 	ctx    [lookAhead]uint32
 	warm   int64 // keeps the loads of Touch alive
@@ -73,7 +74,8 @@ func (w *worker) run(j *job) {
 			continue
 		}
 		p := &w.pkts[k]
-		if w.decode(j, i, p) {
+		w.flow[k] = w.decode(j, i, p)
+		if w.flow[k] || p.EventCount > 0 {
 			w.owner[k] = t
 			if k++; k == lookAhead {
 				w.process(k)
@@ -113,9 +115,6 @@ func (w *worker) decode(j *job, i int, p *packet.Packet) bool {
 	} else {
 		r = w.dec.Decode(p, f.Link, f.Data, f.Wire)
 	}
-	if p.EventCount > 0 {
-		w.decodeAnomalies(p)
-	}
 	if r != packet.OK || p.BadChecksum {
 		return false
 	}
@@ -137,19 +136,29 @@ func (j *job) specialAt(i int) *special {
 func (w *worker) process(n int) {
 	var loaded [lookAhead]uint64
 	for i := range n {
+		if !w.flow[i] {
+			continue
+		}
 		flows.Normalise(&w.pkts[i])
 		t := w.tables[w.owner[i]]
 		w.hash[i], w.ctx[i] = t.Hash(&w.pkts[i])
 		loaded[i] = t.Touch(w.hash[i])
 	}
 	for i := range n {
-		w.warm += w.tables[w.owner[i]].TouchFlow(w.hash[i], loaded[i])
+		if w.flow[i] {
+			w.warm += w.tables[w.owner[i]].TouchFlow(w.hash[i], loaded[i])
+		}
 	}
 	for i := range n {
 		p := &w.pkts[i]
 		w.table = w.tables[w.owner[i]]
 		w.num, w.sub, w.clock = p.Num, 0, p.Time
-		w.table.Add(p, w.hash[i], w.ctx[i])
+		if p.EventCount > 0 {
+			w.decodeAnomalies(p)
+		}
+		if w.flow[i] {
+			w.table.Add(p, w.hash[i], w.ctx[i])
+		}
 	}
 	w.flush()
 }
@@ -240,7 +249,6 @@ func (w *worker) decodeAnomalies(p *packet.Packet) {
 	if !w.cfg.wants("anomaly") {
 		return
 	}
-	w.num, w.sub = p.Num, 0
 	for _, e := range p.Events[:p.EventCount] {
 		h := eve.Header{Time: p.Time, PcapFile: w.job.file, PcapCnt: p.Count, Version: p.Version, Proto: p.Proto,
 			Src: p.Src.Addr(), Dst: p.Dst.Addr(), SrcPort: p.SrcPort, DstPort: p.DstPort}
