@@ -1,0 +1,199 @@
+package judge
+
+import (
+	"net/netip"
+	"slices"
+
+	"netsensor/internal/allowlist"
+	"netsensor/internal/manifest"
+)
+
+// check is an entry in the form that conversations are compared with.
+type check struct {
+	method     method
+	minVersion uint16
+	tls        *manifest.TLS
+	ssh        *manifest.SSH
+	// The certificate is to be of one of these issuers or keys.
+	pinned     bool
+	clientAuth bool
+}
+
+func (j *Judge) compile(e *allowlist.Entry) check {
+	k := check{method: j.compileMethod(e.Method)}
+	if e.Comm == nil {
+		return k
+	}
+	k.ssh = e.Comm.SSH
+	if t := e.Comm.TLS; t != nil {
+		k.tls = t
+		k.minVersion = tlsVersion(t.MinVersion)
+		k.pinned = len(t.Issuers)+len(t.SPKISHA256) > 0
+		k.clientAuth = t.ClientAuth != nil && *t.ClientAuth
+	}
+	return k
+}
+
+// leg is a conversation as one of its ends sees it, or what is asked for within it.
+type leg struct {
+	c           *Conversation
+	host        *hostSet
+	local, peer netip.Addr
+	port        uint16 // of the server
+	outbound    bool
+	// target: the server is what a proxy was asked for. Its address is not known; port 0 means not known either.
+	target bool
+}
+
+// compare returns the constraints of entry i that do not hold for l, apart from its names and addresses, and why
+// it cannot be told whether the rest holds.
+func (j *Judge) compare(i uint32, l *leg) (Failed, Reason) {
+	e, k, c := &j.table.Entries[i], &j.checks[i], l.c
+	var f Failed
+	switch {
+	case l.host.plays(e.Role):
+	case l.host.runs(e.Product):
+		f |= FailedRole
+	default:
+		return FailedName | FailedAddress | FailedRole, NoReason
+	}
+	if e.Outbound != l.outbound {
+		f |= FailedDirection
+	}
+	if e.Local != nil && !slices.ContainsFunc(e.Local, func(p netip.Prefix) bool { return p.Contains(l.local) }) {
+		f |= FailedRole
+	}
+	if e.Unbound != "" {
+		f |= FailedVariable
+	}
+	if e.Off {
+		f |= FailedFeature
+	}
+	if e.Expires != 0 && c.Now > e.Expires {
+		f |= FailedExpired
+	}
+	if e.Transports != allowlist.AnyTransport && e.Transports&allowlist.TransportOf(c.Proto) == 0 {
+		f |= FailedPort
+	}
+	if ported(c.Proto) && (l.port != 0 || !l.target) && !e.Port(l.port) {
+		f |= FailedPort
+	}
+	var r Reason
+	switch k.method.seen(c) {
+	case methodOther:
+		f |= FailedMethod
+	case methodUnseen:
+		r = unseen(c)
+	}
+	if f&(FailedMethod|FailedPort) == 0 {
+		if k.tls != nil {
+			bad, why := k.handshake(c)
+			if bad {
+				f |= FailedTLS
+			}
+			if r == NoReason {
+				r = why
+			}
+		}
+		if k.ssh != nil && !sshHolds(k.ssh, c) {
+			f |= FailedSSH
+		}
+	}
+	return f, r
+}
+
+func ported(proto uint8) bool { return proto == 6 || proto == 17 || proto == 132 }
+
+// unseen says why evidence that parsers would have found is missing.
+func unseen(c *Conversation) Reason {
+	switch {
+	case c.Gap:
+		return Gap
+	case c.Midstream:
+		return Midstream
+	case c.OneWay:
+		return OneWay
+	}
+	return Unobservable
+}
+
+// handshake compares what was seen of a TLS handshake with what is declared.
+func (k *check) handshake(c *Conversation) (bad bool, r Reason) {
+	if c.App != "tls" && c.App != "quic" {
+		// The method may be spoken in clear, but the entry has it in TLS. It may yet turn to it.
+		return c.App != "" && c.Phase == Ended && k.method.tls == manifest.TLSMay, NoReason
+	}
+	t := k.tls
+	sni := false
+	for i := range c.Names {
+		sni = sni || c.Names[i].Source == SNI
+	}
+	switch {
+	case k.minVersion != 0 && c.TLS.Version != 0 && c.TLS.Version < k.minVersion:
+		return true, NoReason
+	case t.ECH == manifest.Forbids && c.TLS.ECH, t.SNI == manifest.Forbids && sni:
+		return true, NoReason
+	case t.SNI == manifest.Always && !sni && c.TLS.Hello && c.App == "tls":
+		return true, NoReason
+	case len(t.ALPN) > 0 && c.TLS.ALPN != "" && !slices.Contains(t.ALPN, c.TLS.ALPN):
+		return true, NoReason
+	}
+	// What a client presents is hidden in TLS 1.3, and one that resumes presents nothing.
+	if k.clientAuth && c.TLS.Version != 0 && c.TLS.Version < 0x0304 && c.TLS.Cert && !c.TLS.ClientCert && !c.TLS.Resumed &&
+		!c.OneWay && !c.Gap && c.Phase == Ended {
+		return true, NoReason
+	}
+	if !k.pinned {
+		return false, NoReason
+	}
+	if !c.TLS.Cert {
+		if c.Phase == Ended && c.TLS.Version != 0 {
+			return false, unseenCertificate(c)
+		}
+		return false, NoReason
+	}
+	if len(t.SPKISHA256) > 0 && c.TLS.SPKI != "" && !slices.Contains(t.SPKISHA256, c.TLS.SPKI) {
+		return true, NoReason
+	}
+	if len(t.Issuers) > 0 && !slices.ContainsFunc(t.Issuers, func(s string) bool { return sameDN(s, c.TLS.Issuer) }) {
+		return true, NoReason
+	}
+	return false, NoReason
+}
+
+func unseenCertificate(c *Conversation) Reason {
+	if c.TLS.Version < 0x0304 && !c.TLS.Resumed {
+		return unseen(c)
+	}
+	return Unobservable
+}
+
+// sameDN compares two distinguished names as text, whatever the blanks after the commas.
+func sameDN(a, b string) bool {
+	i, k := 0, 0
+	for {
+		for i > 0 && i < len(a) && a[i] == ' ' && a[i-1] == ',' {
+			i++
+		}
+		for k > 0 && k < len(b) && b[k] == ' ' && b[k-1] == ',' {
+			k++
+		}
+		if i == len(a) || k == len(b) {
+			return i == len(a) && k == len(b)
+		}
+		if a[i] != b[k] {
+			return false
+		}
+		i, k = i+1, k+1
+	}
+}
+
+func sshHolds(s *manifest.SSH, c *Conversation) bool {
+	if len(s.HostKeySHA256) > 0 && c.HostKey != "" && !slices.Contains(s.HostKeySHA256, c.HostKey) {
+		return false
+	}
+	matches := func(patterns []string, software string) bool {
+		return len(patterns) == 0 || software == "" || slices.ContainsFunc(patterns, func(p string) bool { return like(p, software) })
+	}
+	return matches(s.ClientSoftware, c.ClientSoftware) && matches(s.ServerSoftware, c.ServerSoftware)
+}

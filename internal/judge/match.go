@@ -1,0 +1,534 @@
+package judge
+
+import (
+	"net/netip"
+
+	"netsensor/internal/allowlist"
+	"netsensor/internal/manifest"
+	"netsensor/internal/names"
+)
+
+// finding is what one end of a conversation, or one name in it, comes to.
+type finding struct {
+	verdict    Verdict
+	reason     Reason
+	rule       Rule
+	entry      int // the entry that declares it, or the nearest; -1 for none
+	failed     Failed
+	host       *hostSet
+	inbound    bool
+	confidence Confidence
+	name       string // what an unknown name, or a mismatch, is about
+	source     NameSource
+	login      *Login
+	account    *manifest.Account
+	product    *allowlist.Product
+	extra      bool // beside the conversation's own verdict
+	target     bool
+	port       uint16
+}
+
+// best is the entry that comes closest so far.
+type best struct {
+	entry  int
+	failed Failed
+	reason Reason
+}
+
+var noEntry = best{entry: -1, failed: ^Failed(0)}
+
+// near is what failed at worst where an entry is about the endpoint in question.
+const near = FailedVariable - 1
+
+func (b *best) consider(i uint32, f Failed, r Reason) {
+	if f < b.failed || f == b.failed && (r < b.reason || r == b.reason && int(i) < b.entry) {
+		*b = best{int(i), f, r}
+	}
+}
+
+func (b *best) of(other best) {
+	if other.entry >= 0 {
+		b.consider(uint32(other.entry), other.failed, other.reason)
+	}
+}
+
+// byName returns the entry for a name that comes closest.
+func (j *Judge) byName(l *leg, name []byte) best {
+	b := noEntry
+	j.ids = j.table.ByName(j.ids[:0], name)
+	for _, i := range j.ids {
+		f, r := j.compare(i, l)
+		b.consider(i, f, r)
+	}
+	return b
+}
+
+// outbound judges a conversation that the host l.host initiated.
+func (j *Judge) outbound(l *leg) finding {
+	ev := &j.ev
+	if j.proxied(l) {
+		return j.byProxy(l)
+	}
+	f := j.server(l)
+	if len(ev.targets) > 0 && f.verdict == Expected {
+		// A proxy that is declared as such: what is asked of it counts as well.
+		if t := j.targets(l, ev.targets); t.verdict > f.verdict {
+			return t
+		}
+	}
+	return f
+}
+
+// proxied reports whether the server is an egress proxy of the site.
+func (j *Judge) proxied(l *leg) bool {
+	if j.table.IsProxy(l.peer, l.port) {
+		return true
+	}
+	if !j.table.HasProxyNames() {
+		return false
+	}
+	for i := range j.ev.known[:j.ev.public] {
+		j.scratch = append(j.scratch[:0], j.ev.known[i].Name...)
+		if j.table.IsProxyName(j.ids, j.scratch, l.port) {
+			return true
+		}
+	}
+	return false
+}
+
+// byProxy judges what an egress proxy is asked for: by CONNECT, SOCKS or an absolute URI.
+func (j *Judge) byProxy(l *leg) finding {
+	ev := &j.ev
+	asked := ev.targets
+	if len(asked) == 0 {
+		asked = ev.claims
+	}
+	if len(asked) == 0 {
+		reason := NoName
+		if l.c.Gap || l.c.Midstream || l.c.OneWay {
+			reason = unseen(l.c)
+		}
+		return finding{verdict: Undecidable, reason: reason, entry: -1, host: l.host}
+	}
+	return j.targets(l, asked)
+}
+
+// targets judges the names that a proxy is asked for, and returns the worst.
+func (j *Judge) targets(l *leg, asked []claim) finding {
+	var worst finding
+	for i := range asked {
+		t := &asked[i]
+		to := *l
+		to.target, to.port = true, t.port
+		name := j.ev.name(t)
+		b := noEntry
+		rule := UnknownDomain
+		if isLiteral(name) {
+			rule = UnknownAddress
+			if a := literalAddr(name); a.IsValid() {
+				b = j.byAddress(&to, a, false)
+				if j.table.Internal(a) {
+					rule = UnexpectedSystem
+				}
+			}
+		} else {
+			b = j.byName(&to, name)
+		}
+		f := j.conclude(&to, b, rule)
+		f.target = true
+		if f.rule == rule {
+			f.name, f.source = string(name), t.source
+		}
+		if i == 0 || f.verdict > worst.verdict {
+			worst = f
+		}
+	}
+	return worst
+}
+
+// byAddress returns the entry for an address that comes closest. Entries that name their servers count only where
+// the names do not speak, and the addresses are the operator's own.
+func (j *Judge) byAddress(l *leg, a netip.Addr, named bool) best {
+	b := noEntry
+	j.ids = j.table.ByAddress(j.ids[:0], a)
+	if !l.outbound && l.c.ClientMAC != "" {
+		j.ids = j.table.ByMAC(j.ids, l.c.ClientMAC)
+	}
+	for _, i := range j.ids {
+		e := &j.table.Entries[i]
+		f, r := j.compare(i, l)
+		if !e.AddressCounts || named && e.Named && e.Comm != nil {
+			f |= FailedName
+		}
+		b.consider(i, f, r)
+	}
+	return b
+}
+
+// server judges the server of an outbound conversation by its names, then by its address.
+func (j *Judge) server(l *leg) finding {
+	ev, c := &j.ev, l.c
+	internal := j.table.Internal(l.peer)
+	addr := j.byAddress(l, l.peer, len(ev.claims) > 0)
+	if addr.failed == 0 {
+		return j.conclude(l, addr, NoRule)
+	}
+	base := UnknownAddress
+	if internal {
+		base = UnexpectedSystem
+	}
+	if len(ev.claims) > 0 {
+		return j.claimed(l, addr, base)
+	}
+	looked := noEntry
+	for i := range ev.known[:ev.public] {
+		j.scratch = append(j.scratch[:0], ev.known[i].Name...)
+		looked.of(j.byName(l, j.scratch))
+	}
+	looked.of(addr)
+	if looked.failed <= near {
+		return j.named(j.conclude(l, looked, base))
+	}
+	if reason := nobody(c, l.peer); reason != NoReason {
+		return finding{reason: reason, entry: -1, host: l.host}
+	}
+	if ev.public > 0 && !internal {
+		return j.named(j.conclude(l, looked, base))
+	}
+	if c.TLS.ECH && !internal {
+		return finding{verdict: Undecidable, reason: ECH, entry: looked.entry, failed: looked.failed, host: l.host}
+	}
+	if r := j.hidden(l, internal); r != NoReason {
+		return finding{verdict: Undecidable, reason: r, entry: looked.entry, failed: looked.failed, host: l.host}
+	}
+	return j.conclude(l, looked, base)
+}
+
+// named turns an unknown address into an unknown domain where the client's look-ups give it a name.
+func (j *Judge) named(f finding) finding {
+	if f.rule == UnknownAddress && j.ev.public > 0 {
+		f.rule, f.name, f.source = UnknownDomain, j.ev.known[0].Name, DNS
+	}
+	return f
+}
+
+// claimed judges a server by the names that the client claims.
+func (j *Judge) claimed(l *leg, addr best, base Rule) finding {
+	ev := &j.ev
+	worst, declared := noEntry, 0
+	worst.failed = 0
+	var unknown *claim
+	var first *claim
+	for i := range ev.claims {
+		cl := &ev.claims[i]
+		b := j.byName(l, ev.name(cl))
+		if b.failed > near {
+			if unknown == nil {
+				unknown = cl
+			}
+			addr.of(b)
+			continue
+		}
+		if declared++; declared == 1 || b.failed > worst.failed || b.failed == worst.failed && b.reason > worst.reason {
+			worst = b
+		}
+		if first == nil {
+			first = cl
+		}
+	}
+	if unknown == nil {
+		f := j.conclude(l, worst, base)
+		if cl := j.contradicted(l, worst.entry); cl != nil {
+			return j.mismatch(l, f, cl)
+		}
+		return f
+	}
+	if addr.failed <= near {
+		return j.conclude(l, addr, base) // a declared address, another port, say
+	}
+	name := string(ev.name(unknown))
+	if declared > 0 {
+		// One name opens the door, another goes through it.
+		f := j.conclude(l, worst, base)
+		f.verdict, f.rule, f.reason, f.failed = Unexpected, NameMismatch, NoReason, FailedName
+		f.name, f.source, f.confidence = name, unknown.source, High
+		return f
+	}
+	if l.c.TLS.ECH && unknown.source == SNI {
+		return j.encrypted(l, addr, base, name)
+	}
+	if base == UnknownAddress {
+		base = UnknownDomain
+	}
+	f := j.conclude(l, addr, base)
+	f.name, f.source = name, unknown.source
+	return f
+}
+
+// encrypted judges a conversation whose name is encrypted and whose outer name is undeclared: by what the client
+// looked up.
+func (j *Judge) encrypted(l *leg, addr best, base Rule, outer string) finding {
+	ev := &j.ev
+	looked := noEntry
+	for i := range ev.known[:ev.public] {
+		j.scratch = append(j.scratch[:0], ev.known[i].Name...)
+		looked.of(j.byName(l, j.scratch))
+	}
+	if looked.failed <= near {
+		f := j.conclude(l, looked, base)
+		f.confidence = min(f.confidence, Medium)
+		return f
+	}
+	if ev.public > 0 && base == UnknownAddress {
+		looked.of(addr)
+		return j.named(j.conclude(l, looked, base))
+	}
+	return finding{verdict: Undecidable, reason: ECH, entry: addr.entry, failed: addr.failed, host: l.host, name: outer}
+}
+
+// contradicted returns a claim that the client's own look-ups contradict: it was given other addresses for the
+// name, and this one neither for it nor in the declaration, and no certificate speaks for it.
+func (j *Judge) contradicted(l *leg, entry int) *claim {
+	ev, c := &j.ev, l.c
+	if c.RolesInferred || c.Midstream {
+		return nil
+	}
+	for i := range ev.claims {
+		cl := &ev.claims[i]
+		if res, _ := j.names.Resolve(l.local, ev.name(cl), l.peer, c.Start); res != names.Elsewhere {
+			continue
+		}
+		if entry >= 0 && j.listed(entry, l.peer) {
+			continue
+		}
+		if ev.public == 0 && certCovers(c, ev.name(cl)) {
+			continue
+		}
+		return cl
+	}
+	return nil
+}
+
+// listed reports whether an entry declares an address, beside its names.
+func (j *Judge) listed(entry int, a netip.Addr) bool {
+	j.ids = j.table.ByAddress(j.ids[:0], a)
+	for _, i := range j.ids {
+		if int(i) == entry {
+			return true
+		}
+	}
+	return false
+}
+
+func (j *Judge) mismatch(l *leg, f finding, cl *claim) finding {
+	f.verdict, f.rule, f.reason, f.failed = Unexpected, NameMismatch, NoReason, FailedAddress
+	f.name, f.source = string(j.ev.name(cl)), cl.source
+	f.confidence = Medium
+	if j.ev.public > 0 {
+		f.confidence = High // it looked the address up, by another name
+	}
+	if u, ok := j.names.Client(l.local); ok && u.Evicted {
+		f.confidence = Low
+	}
+	return f
+}
+
+// certCovers reports whether the server's certificate names name.
+func certCovers(c *Conversation, name []byte) bool {
+	for _, n := range c.TLS.CertNames {
+		if len(n) > 2 && n[0] == '*' && n[1] == '.' {
+			// RFC 6125, section 6.4.3: the wildcard is one label.
+			for i, b := range name {
+				if b == '.' {
+					if equalFold(n[1:], name[i:]) {
+						return true
+					}
+					break
+				}
+			}
+		} else if equalFold(n, name) {
+			return true
+		}
+	}
+	return false
+}
+
+func equalFold(s string, b []byte) bool {
+	if len(s) != len(b) {
+		return false
+	}
+	for i := range b {
+		c := s[i]
+		if c-'A' < 26 {
+			c += 'a' - 'A'
+		}
+		if c != b[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// nobody says why a conversation that nothing declares is nobody's business relation either.
+func nobody(c *Conversation, peer netip.Addr) Reason {
+	switch {
+	case peer.IsMulticast() || peer == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+		return Multicast
+	case c.Proto == 1 || c.Proto == 58:
+		return Housekeeping
+	}
+	return NoReason
+}
+
+// hidden says why a bare address may yet be a declared name's. It is NoReason when no entry could explain the
+// conversation, or when the name would have been seen.
+func (j *Judge) hidden(l *leg, internal bool) Reason {
+	c := l.c
+	if !j.explicable(l, internal) {
+		return NoReason
+	}
+	said := j.ev.literal || (c.App == "tls" || c.App == "quic") && c.PayloadToServer && !c.Midstream && !c.Gap
+	u, ok := j.names.Client(l.local)
+	switch {
+	case said:
+		return NoReason // the client spoke, and named nobody
+	case c.Midstream:
+		return Midstream
+	case c.Gap:
+		return Gap
+	case c.OneWay && !c.PayloadToServer && c.PktsToServer == 0:
+		return OneWay
+	case ok && (u.Encrypted != 0 || u.Evicted):
+		return NoName
+	case !ok || u.FirstAnswer == 0 || u.FirstAnswer > c.Start || c.Start < j.start+int64(j.cfg.DNSWarmUp):
+		return DNSCold
+	}
+	return NoReason
+}
+
+// maxExplain bounds the entries of one role that are looked at when nothing else speaks.
+const maxExplain = 1024
+
+// explicable reports whether an entry that goes by names would fit but for the name.
+func (j *Judge) explicable(l *leg, internal bool) bool {
+	for _, role := range l.host.roles {
+		ids := j.table.ByRole(role)
+		for _, i := range ids[:min(len(ids), maxExplain)] {
+			e := &j.table.Entries[i]
+			if !e.Named || !e.Outbound || internal && !e.Internal {
+				continue
+			}
+			if f, _ := j.compare(i, l); f&^(FailedTLS|FailedSSH) == 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// inbound judges a conversation that reached the host l.host.
+func (j *Judge) inbound(l *leg) finding {
+	b := j.byAddress(l, l.peer, false)
+	if b.failed != 0 {
+		// A client that is declared by name is known by the host's own look-ups, if at all.
+		j.ev.known = j.names.Names(j.ev.known[:0], l.local, l.peer, l.c.Start)
+		for i := range j.ev.known {
+			if !j.ev.known[i].Private {
+				j.scratch = append(j.scratch[:0], j.ev.known[i].Name...)
+				b.of(j.byName(l, j.scratch))
+			}
+		}
+	}
+	if b.failed > near {
+		if reason := nobody(l.c, l.local); reason != NoReason {
+			return finding{reason: reason, entry: -1, host: l.host}
+		}
+	}
+	return j.conclude(l, b, UnexpectedInbound)
+}
+
+// conclude turns the entry that comes closest into a finding. base is the rule when no entry is about the endpoint.
+func (j *Judge) conclude(l *leg, b best, base Rule) finding {
+	f := finding{entry: b.entry, failed: b.failed, host: l.host, inbound: !l.outbound, port: l.port, confidence: confidence(l.c)}
+	if b.entry < 0 {
+		f.failed = 0
+	}
+	switch {
+	case b.failed == 0 && b.reason == NoReason:
+		f.verdict = Expected
+	case b.failed == 0:
+		f.verdict, f.reason = Undecidable, b.reason
+	case b.failed > near:
+		f.verdict, f.rule = Unexpected, base
+	default:
+		f.verdict, f.rule = Unexpected, endpointRule(b.failed, base, l.outbound)
+	}
+	return f
+}
+
+// endpointRule says which rule is broken where an entry is about the endpoint.
+func endpointRule(f Failed, base Rule, outbound bool) Rule {
+	switch {
+	case f&FailedExpired != 0:
+		return base
+	case f&FailedPort != 0 && !outbound:
+		return UnexpectedInbound
+	case f&FailedPort != 0:
+		return UnexpectedMethod
+	case f&FailedFeature != 0:
+		return FeatureOff
+	case f&(FailedMethod|FailedSSH) != 0:
+		return UnexpectedMethod
+	}
+	return TLSPolicy
+}
+
+// confidence says how far a conversation can be trusted to be what it seems.
+func confidence(c *Conversation) Confidence {
+	switch {
+	case c.RolesInferred || c.Midstream || c.Refused || !c.Established && !c.PayloadToServer && !c.PayloadToClient:
+		return Low
+	case c.Gap || c.OneWay:
+		return Medium
+	}
+	return High
+}
+
+// reconsider judges a conversation whose initiator was guessed the other way round as well. If that is declared,
+// the guess was wrong.
+func (j *Judge) reconsider(c *Conversation, client, server netip.AddrPort, atClient, atServer bool) {
+	bad := false
+	for i := range j.findings {
+		bad = bad || j.findings[i].verdict == Unexpected
+	}
+	if !bad {
+		return
+	}
+	fine := true
+	var flipped [2]finding
+	n := 0
+	if atClient {
+		l := leg{c: c, host: &j.local, local: client.Addr(), peer: server.Addr(), port: client.Port()}
+		flipped[n] = j.inbound(&l)
+		fine = fine && flipped[n].verdict == Expected
+		n++
+	}
+	if atServer {
+		l := leg{c: c, host: &j.remote, local: server.Addr(), peer: client.Addr(), port: client.Port(), outbound: true}
+		j.ev.claims, j.ev.targets = j.ev.claims[:0], j.ev.targets[:0]
+		j.ev.known = j.names.Names(j.ev.known[:0], server.Addr(), client.Addr(), c.Start)
+		j.ev.public = 0
+		for i := range j.ev.known {
+			if !j.ev.known[i].Private {
+				j.ev.known[j.ev.public], j.ev.known[i] = j.ev.known[i], j.ev.known[j.ev.public]
+				j.ev.public++
+			}
+		}
+		flipped[n] = j.server(&l)
+		fine = fine && flipped[n].verdict == Expected
+		n++
+	}
+	if fine {
+		j.findings = append(j.findings[:0], flipped[:n]...)
+	}
+}

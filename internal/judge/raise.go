@@ -1,0 +1,256 @@
+package judge
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"netsensor/internal/allowlist"
+	"netsensor/internal/manifest"
+)
+
+// raise turns a finding about a conversation into an alert, unless it is to wait, is known, or is folded.
+func (j *Judge) raise(c *Conversation, f *finding, client, server netip.AddrPort) {
+	rule := f.rule
+	if f.verdict == Undecidable && c.Phase == Ended && wantsUndecidable(f.host) {
+		rule = UndecidableRule
+	} else if f.verdict != Unexpected || !decisive(c, f) {
+		return
+	}
+	if !j.seen.first(c.ID, rule, f.inbound) {
+		return
+	}
+	if rule != NameMismatch && j.warming(f.host, c.Now) {
+		j.report.warmUp++
+		return
+	}
+	key := foldKey{rule: rule, host: f.host.addr, products: products(f.host)}
+	peer := server
+	if f.inbound {
+		peer = client
+	}
+	switch rule {
+	case UnknownDomain, NameMismatch:
+		key.name = f.name
+		if key.name == "" {
+			key.peer = peer.Addr()
+		}
+	case UnknownAddress:
+		key.peer, key.name = peer.Addr(), f.name
+	case UnexpectedInbound:
+		key.peer = peer.Addr()
+		if confidence(c) != Low {
+			key.port = server.Port()
+		}
+	case UnexpectedMethod, FeatureOff, TLSPolicy, UndecidableRule:
+		// The same entry broken in the same way is the same matter, whichever server of many it was.
+		key.port = server.Port()
+		if f.entry >= 0 {
+			key.name = j.table.Entries[f.entry].ID + " " + f.failed.String()
+		} else {
+			key.peer = peer.Addr()
+		}
+	case DefaultAccount:
+		key.name, key.peer, key.port = f.account.ID+" "+f.login.Mechanism, peer.Addr(), server.Port()
+	default:
+		key.peer, key.port = peer.Addr(), server.Port()
+	}
+	fire, folded, full := j.folds.alert(key, c.Now, window(f.host), j.cfg.MaxPeers)
+	j.report.alert(rule, f.host, fire)
+	if !fire {
+		return
+	}
+	j.seen.wrote(c.ID)
+	a := j.alert(f, rule, c.Now, folded, full)
+	a.Source, a.Target = client, server
+	if f.inbound {
+		a.Peer = client
+	} else {
+		a.Peer = server
+	}
+	a.Proto, a.VLAN, a.App = c.Proto, c.VLAN, c.App
+	a.Midstream, a.Gap, a.OneWay, a.ECH, a.RolesInferred = c.Midstream, c.Gap, c.OneWay, c.TLS.ECH, c.RolesInferred
+	a.Refused = c.Refused
+	if !f.inbound {
+		j.cite(a, c)
+	}
+	a.Why = j.why(a, f)
+	j.alerts = append(j.alerts, a)
+}
+
+// decisive reports whether nothing that may follow can take a finding back.
+func decisive(c *Conversation, f *finding) bool {
+	if c.Phase != Named {
+		return true
+	}
+	switch f.rule {
+	case UnknownDomain, NameMismatch:
+		return true
+	case DefaultAccount:
+		return f.login.Outcome != loginTried
+	case FeatureOff:
+		return f.failed&(FailedMethod|FailedTLS) == 0
+	case UnexpectedInbound:
+		return c.Established && !c.RolesInferred
+	}
+	return false
+}
+
+func (j *Judge) raiseLookup(l *Lookup, f *finding) {
+	if j.warming(f.host, l.Now) {
+		j.report.warmUp++
+		return
+	}
+	key := foldKey{rule: f.rule, asked: true, host: f.host.addr, products: products(f.host), name: f.name}
+	if f.rule == FeatureOff {
+		key.name = j.table.Entries[f.entry].ID
+	}
+	fire, folded, full := j.folds.alert(key, l.Now, window(f.host), j.cfg.MaxPeers)
+	j.report.alert(f.rule, f.host, fire)
+	if !fire {
+		return
+	}
+	j.seen.wrote(l.ID)
+	a := j.alert(f, f.rule, l.Now, folded, full)
+	a.Source, a.Target = netip.AddrPortFrom(f.host.addr, 0), l.Resolver
+	a.Peer, a.Proto, a.Asked = l.Resolver, l.Proto, true
+	a.Names = append(a.Names, CitedName{Name: f.name, Source: "dns.question"})
+	a.Why = j.why(a, f)
+	j.alerts = append(j.alerts, a)
+}
+
+// alert fills what follows from the finding.
+func (j *Judge) alert(f *finding, rule Rule, now int64, folded uint64, full bool) *Alert {
+	a := &Alert{
+		Rule: rule, Confidence: f.confidence, Host: f.host.addr, Now: now, Folded: folded, Overflow: full,
+		Inbound: f.inbound, Name: f.name, Failed: f.failed, Verdict: f.verdict, Reason: f.reason, Account: f.account,
+		Audit: true, DNSWarm: j.warm(f.host.addr), Warming: j.warming(f.host, now),
+	}
+	if rule == NoRule {
+		a.Rule = f.rule
+	}
+	for _, b := range f.host.bindings {
+		a.Roles = append(a.Roles, b.Role)
+	}
+	for _, p := range f.host.products {
+		a.Products = append(a.Products, p)
+		a.Audit = a.Audit && p.Mode != manifest.Enforce
+		a.Expired = a.Expired || p.NotAfter != 0 && now > p.NotAfter
+	}
+	a.Login = f.login
+	if f.login != nil {
+		login := *f.login
+		a.Login = &login
+	}
+	if f.entry < 0 && rule != DefaultAccount {
+		f.entry, f.failed = j.nearest(f)
+		a.Failed = f.failed
+	}
+	if f.entry >= 0 {
+		a.Entry = &j.table.Entries[f.entry]
+		// The product of the nearest entry comes first.
+		if i := slices.Index(a.Products, a.Entry.Product); i > 0 {
+			a.Products[0], a.Products[i] = a.Products[i], a.Products[0]
+		}
+	}
+	a.Severity = severity(a)
+	return a
+}
+
+// severity follows the rule and the confidence; audit keeps it low.
+func severity(a *Alert) int {
+	s := ruleInfos[a.Rule].severity
+	if a.Confidence == Low {
+		s++
+	}
+	if a.Audit {
+		s = max(s, 3)
+	}
+	return min(s, 4)
+}
+
+// nearest returns the entry that is most like what was seen, where none is about the endpoint: by the name's last
+// labels.
+func (j *Judge) nearest(f *finding) (int, Failed) {
+	at, labels := -1, 0
+	for _, role := range f.host.roles {
+		ids := j.table.ByRole(role)
+		for _, i := range ids[:min(len(ids), maxExplain)] {
+			e := &j.table.Entries[i]
+			if e.Outbound == f.inbound || e.Comm == nil || e.Unbound != "" {
+				continue
+			}
+			n := 0
+			if f.name != "" {
+				for k := range e.Comm.To.Names[:min(len(e.Comm.To.Names), 64)] {
+					n = max(n, commonLabels(f.name, e.Comm.To.Names[k].Text()))
+				}
+			} else if f.port != 0 && e.Port(f.port) {
+				n = 1
+			}
+			if at < 0 || n > labels {
+				at, labels = int(i), n
+			}
+		}
+	}
+	if at < 0 {
+		return -1, 0
+	}
+	if f.name != "" {
+		return at, FailedName
+	}
+	return at, FailedAddress
+}
+
+// commonLabels counts the labels that two names end in alike.
+func commonLabels(a, b string) int {
+	n := 0
+	for a != "" && b != "" {
+		i, k := strings.LastIndexByte(a, '.'), strings.LastIndexByte(b, '.')
+		if a[i+1:] != b[k+1:] {
+			break
+		}
+		n++
+		a, b = a[:max(i, 0)], b[:max(k, 0)]
+	}
+	return n
+}
+
+// products is the identity of what a host runs.
+func products(h *hostSet) string {
+	if len(h.products) == 1 {
+		return h.products[0].Manifest.ID
+	}
+	ids := make([]string, 0, len(h.products))
+	for _, p := range h.products {
+		ids = append(ids, p.Manifest.ID)
+	}
+	slices.Sort(ids)
+	return strings.Join(ids, " ")
+}
+
+// warming reports whether all products of a host are still in their warm-up.
+func (j *Judge) warming(h *hostSet, now int64) bool {
+	if j.cfg.NoWarmUp {
+		return false
+	}
+	return !slices.ContainsFunc(h.products, func(p *allowlist.Product) bool { return now-j.start >= p.WarmUp })
+}
+
+func window(h *hostSet) int64 {
+	w := int64(0)
+	for _, p := range h.products {
+		w = max(w, p.Fold)
+	}
+	return w
+}
+
+func wantsUndecidable(h *hostSet) bool {
+	return slices.ContainsFunc(h.products, func(p *allowlist.Product) bool { return p.Undecidable == manifest.UndecidableAlert })
+}
+
+// warm reports whether the host's look-ups were seen.
+func (j *Judge) warm(a netip.Addr) bool {
+	u, ok := j.names.Client(a)
+	return ok && u.FirstAnswer != 0
+}
