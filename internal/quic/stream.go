@@ -1,0 +1,291 @@
+package quic
+
+import (
+	"bytes"
+	"encoding/binary"
+
+	"netsensor/internal/protocol"
+	"netsensor/internal/tls"
+)
+
+const (
+	// maxAttempts bounds the keys that are derived for one flow: each costs some microseconds.
+	maxAttempts = 12
+	// maxFailures bounds the packets of one flow that did not open.
+	maxFailures = 32
+	// maxQuiet bounds the datagrams that are looked at after the last that taught anything.
+	maxQuiet = 64
+	// keptBuffer bounds the buffers that survive Reset.
+	keptBuffer = 16 << 10
+)
+
+// Handshake message types: RFC 8446, section 4.
+const (
+	typeClientHello = 1
+	typeServerHello = 2
+)
+
+// half is the CRYPTO stream of one sender.
+type half struct {
+	tls.Assembler
+	done int // bytes of messages that were taken
+}
+
+type stream struct {
+	cache  *tls.Cache
+	detail detail
+	obs    protocol.Observation
+	facts  []protocol.Fact
+	plain  []byte // decrypted payload
+	header []byte
+
+	version        version // of the keys
+	dcid           [maxCID]byte
+	dcidLen        int
+	client, server *keys
+	clientDir      protocol.Dir
+	crypto         [2]half // of client and server
+
+	sni                      []byte
+	attempts, failures       int
+	quiet                    int
+	seen                     version // of any packet
+	clientHello, serverHello bool
+	event                    bool // an event was written
+}
+
+func newStream(cache *tls.Cache) *stream { return &stream{cache: cache} }
+
+// Reset implements protocol.Stream.
+func (s *stream) Reset() {
+	for i := range s.crypto {
+		s.crypto[i].Reset()
+		s.crypto[i].done = 0
+	}
+	crypto, plain, sni, facts := s.crypto, s.plain[:0], s.sni[:0], s.facts[:0]
+	if cap(plain) > keptBuffer {
+		plain = nil
+	}
+	if cap(facts) > 64 {
+		facts = nil
+	}
+	*s = stream{cache: s.cache, crypto: crypto, plain: plain, header: s.header[:0], sni: sni, facts: facts}
+}
+
+// Gap implements protocol.Stream.
+func (s *stream) Gap(*protocol.Context, protocol.Dir, int) protocol.Status { return protocol.More }
+
+// End implements protocol.Stream.
+func (s *stream) End(c *protocol.Context) {
+	if !s.event && s.seen != 0 {
+		s.detail = detail{version: s.seen}
+		s.emit(c, s.clientDir)
+	}
+}
+
+// emit writes an event with the facts that were gathered.
+func (s *stream) emit(c *protocol.Context, d protocol.Dir) {
+	s.event = true
+	s.obs = protocol.Observation{Event: "quic", Dir: d, TxID: protocol.NoTx, Detail: &s.detail, Facts: s.facts}
+	c.Sink.Observe(&s.obs)
+	s.facts = s.facts[:0]
+	s.detail = detail{}
+}
+
+// Feed implements protocol.Stream.
+func (s *stream) Feed(c *protocol.Context, d protocol.Dir, b []byte) (int, protocol.Status) {
+	n := len(b)
+	s.quiet++
+	if v := googleVersion(b); v != 0 {
+		return n, s.google(c, d, v, b)
+	}
+	for len(b) > 0 && b[0]&0x80 != 0 {
+		if len(b) > 5 {
+			if v := version(binary.BigEndian.Uint32(b[1:])); v.clear() {
+				return n, s.google(c, d, v, b)
+			}
+		}
+		h, err := parseLongHeader(b)
+		if err != nil {
+			break
+		}
+		if h.typ != negotiation && (h.version.salt() != "" || s.seen == 0) {
+			s.seen = h.version
+		}
+		if h.typ == initial {
+			s.initial(c, d, h, b[:h.end])
+		}
+		b = b[h.end:]
+	}
+	if s.clientHello && s.serverHello || s.failures > maxFailures || s.quiet > maxQuiet {
+		return n, protocol.Done
+	}
+	return n, protocol.More
+}
+
+// initial takes an Initial packet.
+func (s *stream) initial(c *protocol.Context, d protocol.Dir, h header, packet []byte) {
+	if h.version.salt() == "" {
+		return
+	}
+	if s.client != nil && h.version != s.version {
+		s.derive(h.version, s.dcid[:s.dcidLen]) // compatible version negotiation, RFC 9368
+	}
+	if s.client != nil {
+		if d != s.clientDir {
+			if s.server == nil {
+				s.server, _ = initialKeys(s.version, s.dcid[:s.dcidLen], "server in")
+			}
+			if s.open(s.server, h, packet) {
+				s.frames(c, d, s.plain)
+				return
+			}
+		} else if s.open(s.client, h, packet) {
+			s.frames(c, d, s.plain)
+			return
+		}
+	}
+	// The first packet of a connection, another try after a Retry, or another connection between the same ports.
+	// Servers choose their clients' connection IDs at random, so this cannot succeed with a server's packet.
+	if len(h.dcid) == 0 || s.client != nil && bytes.Equal(h.dcid, s.dcid[:s.dcidLen]) && d == s.clientDir {
+		s.failures++
+		return
+	}
+	if s.attempts >= maxAttempts {
+		s.failures++
+		return
+	}
+	s.attempts++
+	k, err := initialKeys(h.version, h.dcid, "client in")
+	if err != nil || !s.open(k, h, packet) {
+		s.failures++
+		return
+	}
+	s.client, s.server, s.version, s.clientDir = k, nil, h.version, d
+	s.dcidLen = copy(s.dcid[:], h.dcid)
+	s.clientHello, s.serverHello = false, false
+	for i := range s.crypto {
+		s.crypto[i].Reset()
+		s.crypto[i].done = 0
+	}
+	s.frames(c, d, s.plain)
+}
+
+// derive replaces the keys by those of another version.
+func (s *stream) derive(v version, dcid []byte) {
+	if s.attempts >= maxAttempts {
+		return
+	}
+	s.attempts++
+	if k, err := initialKeys(v, dcid, "client in"); err == nil {
+		s.client, s.server, s.version = k, nil, v
+	}
+}
+
+// open decrypts a packet into s.plain.
+func (s *stream) open(k *keys, h header, packet []byte) bool {
+	if k == nil {
+		return false
+	}
+	plain, head, err := k.open(s.plain[:0], s.header[:0], packet, h.pn)
+	s.header = head[:0]
+	if err != nil {
+		return false
+	}
+	s.plain = plain
+	return true
+}
+
+// frames takes the payload of an Initial packet.
+func (s *stream) frames(c *protocol.Context, d protocol.Dir, b []byte) {
+	google := s.version == q050 || s.version == t050 || s.version == t051
+	server := d != s.clientDir
+	var got []byte
+	h := &s.crypto[0]
+	if server {
+		h = &s.crypto[1]
+	}
+	cryptoFrames(b, google, func(offset int, data []byte) { got = h.Add(offset, data) })
+	if s.version == q050 {
+		if !server && !s.clientHello {
+			s.hello(c, d, s.version, got)
+		}
+		return
+	}
+	for len(got)-h.done >= 4 {
+		msg := got[h.done:]
+		size := 4 + int(msg[1])<<16 + int(msg[2])<<8 + int(msg[3])
+		if len(msg) < size {
+			return
+		}
+		h.done += size
+		s.message(c, d, server, msg[:size])
+	}
+}
+
+// message takes a whole handshake message of TLS.
+func (s *stream) message(c *protocol.Context, d protocol.Dir, server bool, msg []byte) {
+	s.quiet = 0
+	switch {
+	case msg[0] == typeClientHello && !server && !s.clientHello:
+		h, err := tls.ParseClientHello(msg)
+		if err != nil {
+			s.obs = protocol.Observation{Dir: d, TxID: protocol.NoTx, Anomaly: "error_on_data"}
+			c.Sink.Observe(&s.obs)
+			return
+		}
+		s.clientHello = true
+		f := s.cache.Client(&h, tls.OverQUIC)
+		s.detail = detail{version: s.version, sni: h.ServerName, client: f, exts: h.Extensions, hello: &h}
+		switch {
+		case h.EncryptedName():
+			s.facts = append(s.facts, protocol.Fact{Kind: protocol.EncryptedHello, Text: h.ServerName})
+		case len(h.ServerName) > 0:
+			s.facts = append(s.facts, protocol.Fact{Kind: protocol.NameSNI, Text: h.ServerName})
+		}
+		s.facts = append(s.facts, f.Offered...)
+		s.facts = append(s.facts, protocol.Fact{Kind: protocol.Encrypted})
+		s.emit(c, d)
+	case msg[0] == typeServerHello && server && !s.serverHello:
+		h, err := tls.ParseServerHello(msg)
+		if err != nil || h.Retry {
+			return
+		}
+		s.serverHello = true
+		s.detail = detail{version: s.version, server: s.cache.Server(&h), exts: h.Extensions}
+		s.facts = append(s.facts, protocol.Fact{Kind: protocol.TLSVersion, Num: int64(h.Negotiated)})
+		if h.PreSharedKey {
+			s.facts = append(s.facts, protocol.Fact{Kind: protocol.Resumed})
+		}
+		s.emit(c, d)
+	}
+}
+
+// google takes a packet of one of Google's versions that do not encrypt the CHLO.
+func (s *stream) google(c *protocol.Context, d protocol.Dir, v version, b []byte) protocol.Status {
+	s.seen = v
+	if s.hello(c, d, v, findCHLO(b)) || s.quiet > maxQuiet {
+		return protocol.Done
+	}
+	return protocol.More
+}
+
+// hello takes a CHLO, and reports whether it is one.
+func (s *stream) hello(c *protocol.Context, d protocol.Dir, v version, b []byte) bool {
+	h, err := parseCHLO(b)
+	if err != nil {
+		return false
+	}
+	s.clientHello = true
+	s.serverHello = true // nothing to learn from it
+	s.detail = detail{version: v, sni: h.sni, ua: h.uaid, chlo: &h}
+	if len(h.sni) > 0 {
+		s.facts = append(s.facts, protocol.Fact{Kind: protocol.NameSNI, Text: h.sni})
+	}
+	if len(h.uaid) > 0 {
+		s.facts = append(s.facts, protocol.Fact{Kind: protocol.ClientSoftware, Text: h.uaid})
+	}
+	s.facts = append(s.facts, protocol.Fact{Kind: protocol.Encrypted})
+	s.emit(c, d)
+	return true
+}
