@@ -124,23 +124,29 @@ func (w *worker) flowEvent(f *flows.Flow, reason flows.Reason) uint32 {
 	}
 	o.StrIf("app_proto", app)
 	o.StrIf("app_proto_orig", w.table.App(f.AppBefore))
-	fl := o.Begin("flow")
-	flowCounters(&fl, [2]uint64{uint64(f.Packets[0]), uint64(f.Packets[1])}, f.Bytes, f.First)
-	fl.Time("end", f.Last)
-	fl.Int("age", (f.Last-f.First)/1e9)
-	fl.Str("state", f.State())
-	fl.Str("reason", reason.String())
-	fl.Key("alerted")
-	at := uint32(len(fl.B))
-	fl.B = append(fl.B, "false"...)
-	o.End(fl)
+	o.Raw(`"flow":{"pkts_toserver":`)
+	o.B = eve.AppendUint(o.B, uint64(f.Packets[0]))
+	o.B = append(o.B, `,"pkts_toclient":`...)
+	o.B = eve.AppendUint(o.B, uint64(f.Packets[1]))
+	o.B = append(o.B, `,"bytes_toserver":`...)
+	o.B = eve.AppendUint(o.B, f.Bytes[0])
+	o.B = append(o.B, `,"bytes_toclient":`...)
+	o.B = eve.AppendUint(o.B, f.Bytes[1])
+	o.B = append(o.B, `,"start":"`...)
+	o.B = w.starts.AppendTime(o.B, f.First)
+	o.B = append(o.B, `","end":"`...)
+	o.B = w.ends.AppendTime(o.B, f.Last)
+	o.B = append(o.B, `","age":`...)
+	o.B = eve.AppendUint(o.B, uint64(max(f.Last-f.First, 0)/1e9))
+	o.B = append(o.B, `,"state":"`...)
+	o.B = append(o.B, f.State()...)
+	o.B = append(o.B, `","reason":"`...)
+	o.B = append(o.B, reason.String()...)
+	o.B = append(o.B, `","alerted":`...)
+	at := uint32(len(o.B))
+	o.B = append(o.B, "false}"...)
 	if f.Proto == packet.ProtoTCP {
-		t := o.Begin("tcp")
-		tcpFlags(&t, f.TCPFlags)
-		t.Str("state", f.TCPState())
-		t.True("ts_gap", f.Gap(protocol.ToServer))
-		t.True("tc_gap", f.Gap(protocol.ToClient))
-		o.End(t)
+		o.B = appendTCP(o.B, f)
 	}
 	w.out.buf = h.Finish(&o)
 	return at
@@ -154,12 +160,31 @@ func flowCounters(o *eve.Object, pkts, bytes [2]uint64, start int64) {
 	o.Time("start", start)
 }
 
-func tcpFlags(o *eve.Object, flags [2]uint8) {
-	all := flags[0] | flags[1]
-	o.Hex("tcp_flags", []byte{all}, 0)
-	o.Hex("tcp_flags_ts", flags[:1], 0)
-	o.Hex("tcp_flags_tc", flags[1:], 0)
-	for i, name := range [...]string{"fin", "syn", "rst", "psh", "ack", "urg", "ecn", "cwr"} {
-		o.True(name, all&(1<<i) != 0)
+// flagNames are the members for each TCP flag, from FIN to CWR.
+var flagNames = [...]string{`,"fin":true`, `,"syn":true`, `,"rst":true`, `,"psh":true`, `,"ack":true`, `,"urg":true`, `,"ecn":true`, `,"cwr":true`}
+
+func appendTCP(b []byte, f *flows.Flow) []byte {
+	all := f.TCPFlags[0] | f.TCPFlags[1]
+	b = append(b, `,"tcp":{"tcp_flags":"`...)
+	b = eve.AppendHex(b, []byte{all}, 0)
+	b = append(b, `","tcp_flags_ts":"`...)
+	b = eve.AppendHex(b, f.TCPFlags[:1], 0)
+	b = append(b, `","tcp_flags_tc":"`...)
+	b = eve.AppendHex(b, f.TCPFlags[1:], 0)
+	b = append(b, '"')
+	for i, name := range flagNames {
+		if all&(1<<i) != 0 {
+			b = append(b, name...)
+		}
 	}
+	b = append(b, `,"state":"`...)
+	b = append(b, f.TCPState()...)
+	b = append(b, '"')
+	if f.Gap(protocol.ToServer) {
+		b = append(b, `,"ts_gap":true`...)
+	}
+	if f.Gap(protocol.ToClient) {
+		b = append(b, `,"tc_gap":true`...)
+	}
+	return append(b, '}')
 }

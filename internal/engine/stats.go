@@ -20,6 +20,7 @@ type statistics struct {
 func (e *Engine) statistics() statistics {
 	s := statistics{}
 	s.decoder.Add(&e.disp.dec.Counts)
+	s.decoder.Add(&e.disp.defrag.Counts)
 	for _, w := range e.workers {
 		s.decoder.Add(&w.dec.Counts)
 		for _, t := range w.tables {

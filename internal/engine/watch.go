@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"fmt"
 
 	"netsensor/internal/flows"
@@ -207,6 +208,7 @@ func (w *worker) submit(wt *watch, f *flows.Flow, p *packet.Packet, phase judge.
 // evidence collects what an alert shows beside the judgement.
 func (w *worker) evidence(wt *watch, f *flows.Flow, p *packet.Packet) evidence {
 	e := evidence{head: w.header(f, p, protocol.ToServer), app: w.table.App(f.App)}
+	e.head.CommunityID = bytes.Clone(e.head.CommunityID)
 	e.flow = flowFigures{pkts: [2]uint64{uint64(f.Packets[0]), uint64(f.Packets[1])}, bytes: f.Bytes, start: f.First}
 	if len(wt.section) > 0 {
 		e.section.from = uint32(len(w.out.buf))

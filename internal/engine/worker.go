@@ -15,16 +15,21 @@ const lookAhead = 32
 // worker serves every Workers-th flow table. It is the tables' flows.Handler.
 type worker struct {
 	cfg    *Config
-	eve    eve.Options // of its own: it caches
+	eve    eve.Options // of its own: it caches the time
+	starts eve.Options // likewise, for the starts and ends of flows
+	ends   eve.Options
 	dec    packet.Decoder
 	tables [tables]*flows.Table // nil where another worker serves it
-	pkts   [lookAhead]packet.Packet
-	owner  [lookAhead]uint8
-	flow   [lookAhead]bool // the packet belongs to a flow, and not only to its anomalies
-	hash   [lookAhead]uint32
-	ctx    [lookAhead]uint32
-	warm   int64 // keeps the loads of Touch alive
-	due    []flows.Due
+	// offload tells a damaged packet from one whose checksum the sender's network card had yet to fill in. There is
+	// one for each table, so that its bound falls alike for any number of workers.
+	offload [tables]packet.Offload
+	pkts    [lookAhead]packet.Packet
+	owner   [lookAhead]uint8
+	flow    [lookAhead]bool // the packet belongs to a flow, and not only to its anomalies
+	hash    [lookAhead]uint32
+	ctx     [lookAhead]uint32
+	warm    int64 // keeps the loads of Touch alive
+	due     []flows.Due
 
 	out   *out
 	emit  func(*out) *out // takes a finished piece and gives an empty one
@@ -33,6 +38,8 @@ type worker struct {
 	sub   uint64
 	clock int64
 	table *flows.Table // the table at hand
+
+	community communityIDs
 
 	watches []*watch // by Flow.User-1
 	free    []uint32
@@ -115,7 +122,7 @@ func (w *worker) decode(j *job, i int, p *packet.Packet) bool {
 	} else {
 		r = w.dec.Decode(p, f.Link, f.Data, f.Wire)
 	}
-	if r != packet.OK || p.BadChecksum {
+	if r != packet.OK || w.cfg.CheckChecksums && w.offload[j.table[i]].Damaged(p) {
 		return false
 	}
 	if p.Tunnel.Depth > 0 {
@@ -199,7 +206,7 @@ func (w *worker) header(f *flows.Flow, p *packet.Packet, d protocol.Dir) eve.Hea
 	h := eve.Header{
 		Time: w.clock, FlowID: flowID(f), Version: 4, Proto: f.Proto,
 		Src: f.Client.Addr(), Dst: f.Server.Addr(), SrcPort: f.ClientPort, DstPort: f.ServerPort,
-		VLAN: f.VLAN, VLANCount: f.VLANCount, CommunityID: true, CommunitySeed: w.cfg.CommunitySeed,
+		VLAN: f.VLAN, VLANCount: f.VLANCount, CommunityID: w.communityID(f),
 		PcapFile: w.job.file,
 	}
 	if h.Src.Is6() {
@@ -226,6 +233,22 @@ func (w *worker) header(f *flows.Flow, p *packet.Packet, d protocol.Dir) eve.Hea
 		h.Iface = w.job.iface[p.Iface].Name
 	}
 	return h
+}
+
+// communityIDs remembers the Community ID of flows that were asked for lately: a flow's events come close together.
+type communityIDs [1 << 12]struct {
+	start uint64
+	text  [30]byte // "1:" and the base64 of a SHA-1
+}
+
+// communityID returns the flow's Community ID, lent until the next call.
+func (w *worker) communityID(f *flows.Flow) []byte {
+	e := &w.community[f.Start%uint64(len(w.community))]
+	if e.start != f.Start {
+		e.start = f.Start
+		eve.AppendCommunityID(e.text[:0], w.cfg.CommunitySeed, f.Proto, f.Client.Addr(), f.Server.Addr(), f.ClientPort, f.ServerPort)
+	}
+	return e.text[:]
 }
 
 // flowID makes EVE's flow_id of what identifies a flow in its capture: 51 bits, since JavaScript rounds beyond 53.

@@ -96,7 +96,11 @@ func AppendHex(dst, b []byte, sep byte) []byte {
 // AppendAddr appends an address without quotes: IPv6 expanded unless o says otherwise, IPv4-mapped as IPv4.
 func (o *Options) AppendAddr(dst []byte, a netip.Addr) []byte {
 	a = a.Unmap()
-	if a.Is4() || (o != nil && o.CompressIPv6) {
+	if a.Is4() {
+		b := a.As4()
+		return appendIPv4(dst, b)
+	}
+	if o != nil && o.CompressIPv6 {
 		return a.WithZone("").AppendTo(dst)
 	}
 	if !a.IsValid() {
@@ -111,6 +115,42 @@ func (o *Options) AppendAddr(dst []byte, a netip.Addr) []byte {
 		dst = append(dst, hexDigits[v>>12], hexDigits[v>>8&15], hexDigits[v>>4&15], hexDigits[v&15])
 	}
 	return dst
+}
+
+// octets are the numbers from 0 to 255 in decimal, each followed by a dot: "7.", length in the last byte.
+var octets = func() (t [256][5]byte) {
+	for i := range t {
+		n := copy(t[i][:4], strconv.AppendInt(nil, int64(i), 10))
+		t[i][n] = '.'
+		t[i][4] = byte(n + 1)
+	}
+	return t
+}()
+
+func appendIPv4(dst []byte, a [4]byte) []byte {
+	for _, c := range a {
+		t := &octets[c]
+		dst = append(dst, t[0], t[1], t[2], t[3])
+		dst = dst[:len(dst)-4+int(t[4])]
+	}
+	return dst[:len(dst)-1]
+}
+
+// AppendUint appends v in decimal. It is strconv's, but for small numbers, which most are.
+func AppendUint(dst []byte, v uint64) []byte {
+	switch {
+	case v < 10:
+		return append(dst, byte('0'+v))
+	case v < 100:
+		return append(dst, byte('0'+v/10), byte('0'+v%10))
+	case v < 1000:
+		return append(dst, byte('0'+v/100), byte('0'+v/10%10), byte('0'+v%10))
+	case v < 10000:
+		return append(dst, byte('0'+v/1000), byte('0'+v/100%10), byte('0'+v/10%10), byte('0'+v%10))
+	case v < 100000:
+		return append(dst, byte('0'+v/10000), byte('0'+v/1000%10), byte('0'+v/100%10), byte('0'+v/10%10), byte('0'+v%10))
+	}
+	return strconv.AppendUint(dst, v, 10)
 }
 
 // AppendTime appends ns (since the Unix epoch, UTC) as 2006-01-02T15:04:05.000000+0000, without quotes. Options that
@@ -170,6 +210,15 @@ func (o *Object) Key(k string) {
 	o.B = append(o.B, '"', ':')
 }
 
+// Raw appends members whose text is given; the caller has placed the commas between them.
+func (o *Object) Raw(members string) {
+	if o.more {
+		o.B = append(o.B, ',')
+	}
+	o.more = true
+	o.B = append(o.B, members...)
+}
+
 // Str appends a string member.
 func (o *Object) Str(k, v string) { o.Key(k); o.B = AppendString(o.B, v) }
 
@@ -194,7 +243,7 @@ func (o *Object) BytesIf(k string, v []byte) {
 func (o *Object) Int(k string, v int64) { o.Key(k); o.B = strconv.AppendInt(o.B, v, 10) }
 
 // Uint appends a number member.
-func (o *Object) Uint(k string, v uint64) { o.Key(k); o.B = strconv.AppendUint(o.B, v, 10) }
+func (o *Object) Uint(k string, v uint64) { o.Key(k); o.B = AppendUint(o.B, v) }
 
 // Bool appends a boolean member.
 func (o *Object) Bool(k string, v bool) { o.Key(k); o.B = strconv.AppendBool(o.B, v) }

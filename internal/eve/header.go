@@ -1,9 +1,6 @@
 package eve
 
-import (
-	"net/netip"
-	"strconv"
-)
+import "net/netip"
 
 // Header is what events have in common: when, where in the capture, and which conversation.
 type Header struct {
@@ -20,9 +17,9 @@ type Header struct {
 	Src, Dst         netip.Addr
 	SrcPort, DstPort uint16 // ICMP: type and code
 	PktSrc           string // empty means "wire/pcap"
-	CommunityID      bool
-	CommunitySeed    uint16
-	Tunnel           Tunnel
+	// CommunityID is what AppendCommunityID wrote, or empty.
+	CommunityID []byte
+	Tunnel      Tunnel
 }
 
 // Tunnel is the outermost encapsulation; Depth 0 means none.
@@ -38,24 +35,24 @@ func (h *Header) Begin(dst []byte, event string, o *Options) Object {
 	b := append(dst, `{"timestamp":"`...)
 	b = o.AppendTime(b, h.Time)
 	b = append(b, `","flow_id":`...)
-	b = strconv.AppendUint(b, h.FlowID, 10)
+	b = AppendUint(b, h.FlowID)
 	if h.Iface != "" {
 		b = append(b, `,"in_iface":`...)
 		b = AppendString(b, h.Iface)
 	}
 	if h.PcapCnt != 0 {
 		b = append(b, `,"pcap_cnt":`...)
-		b = strconv.AppendUint(b, h.PcapCnt, 10)
+		b = AppendUint(b, h.PcapCnt)
 	}
 	b = append(b, `,"event_type":"`...)
 	b = append(b, event...)
 	b = append(b, '"')
 	if h.VLANCount > 0 {
 		b = append(b, `,"vlan":[`...)
-		b = strconv.AppendUint(b, uint64(h.VLAN[0]), 10)
+		b = AppendUint(b, uint64(h.VLAN[0]))
 		if h.VLANCount > 1 {
 			b = append(b, ',')
-			b = strconv.AppendUint(b, uint64(h.VLAN[1]), 10)
+			b = AppendUint(b, uint64(h.VLAN[1]))
 		}
 		b = append(b, ']')
 	}
@@ -65,7 +62,7 @@ func (h *Header) Begin(dst []byte, event string, o *Options) Object {
 	ports := h.Proto == 6 || h.Proto == 17 || h.Proto == 132
 	if ports {
 		b = append(b, `","src_port":`...)
-		b = strconv.AppendUint(b, uint64(h.SrcPort), 10)
+		b = AppendUint(b, uint64(h.SrcPort))
 		b = append(b, `,"dest_ip":"`...)
 	} else {
 		b = append(b, `","dest_ip":"`...)
@@ -74,20 +71,20 @@ func (h *Header) Begin(dst []byte, event string, o *Options) Object {
 	b = append(b, '"')
 	if ports {
 		b = append(b, `,"dest_port":`...)
-		b = strconv.AppendUint(b, uint64(h.DstPort), 10)
+		b = AppendUint(b, uint64(h.DstPort))
 	}
 	b = append(b, `,"proto":"`...)
 	b = AppendProto(b, h.Proto)
 	b = append(b, '"')
 	if icmp {
 		b = append(b, `,"icmp_type":`...)
-		b = strconv.AppendUint(b, uint64(h.SrcPort), 10)
+		b = AppendUint(b, uint64(h.SrcPort))
 		b = append(b, `,"icmp_code":`...)
-		b = strconv.AppendUint(b, uint64(h.DstPort), 10)
+		b = AppendUint(b, uint64(h.DstPort))
 	}
 	if h.Version != 0 {
 		b = append(b, `,"ip_v":`...)
-		b = strconv.AppendUint(b, uint64(h.Version), 10)
+		b = AppendUint(b, uint64(h.Version))
 	}
 	b = append(b, `,"pkt_src":"`...)
 	if h.PktSrc == "" {
@@ -96,9 +93,9 @@ func (h *Header) Begin(dst []byte, event string, o *Options) Object {
 		b = append(b, h.PktSrc...)
 		b = append(b, '"')
 	}
-	if h.CommunityID {
+	if len(h.CommunityID) > 0 {
 		b = append(b, `,"community_id":"`...)
-		b = AppendCommunityID(b, h.CommunitySeed, h.Proto, h.Src, h.Dst, h.SrcPort, h.DstPort)
+		b = append(b, h.CommunityID...)
 		b = append(b, '"')
 	}
 	obj := Object{B: b, Opts: o, more: true}

@@ -26,7 +26,8 @@ type Config struct {
 	IgnoreVLAN, IgnoreTunnel bool
 }
 
-// Timeouts are the idle times in ns after which a flow ends. The defaults are Suricata's, but for closed TCP (10 s).
+// Timeouts are the idle times in ns after which a flow ends. The defaults are Suricata's, but for closed TCP (10 s)
+// and for UDP and others once both sides have spoken (60 s, as Zeek has it): most are a single exchange.
 type Timeouts struct {
 	TCPNew, TCPEstablished, TCPClosed int64
 	New, Established                  int64
@@ -52,7 +53,7 @@ func (c Config) withDefaults() Config {
 	defT(&c.Timeouts.TCPEstablished, 600*second)
 	defT(&c.Timeouts.TCPClosed, 10*second)
 	defT(&c.Timeouts.New, 30*second)
-	defT(&c.Timeouts.Established, 300*second)
+	defT(&c.Timeouts.Established, 60*second)
 	return c
 }
 
