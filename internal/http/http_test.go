@@ -207,6 +207,8 @@ var conversations = []struct {
 	{name: "text where a response should be", talk: []said{client(get), server(ok + "more than was said\r\n" + ok)}, want: []string{
 		"fact host www.example.com  0", "fact client probe/1.0  0", "fact server srv/2  0", "~fileinfo", event, "! response_body_unexpected", "~fileinfo", "~http 1"}},
 	{name: "a line that looks like a request and is none", talk: []said{client("POST x HTTP/1.0\r RTSP/1.0\n")}, want: []string{"! request_line_invalid"}},
+	{name: "broken request lines", talk: []said{client("GET /a b c HTTP/1.1\r\nHost: a\r\n\r\nGET /d\tHTTP/1.0\r\n\r\nGET /e HTTP/1.\r\n\r\nOPTIONS HTTP/1.1\r\n\r\n")}, want: []string{"fact host a  0",
+		`~"url":"/a","http_method":"GET","protocol":"HTTP/1.1"`, `~"url":"/d","http_method":"GET","protocol":"HTTP/1.0"`, `~"url":"/e","http_method":"GET","length"`, `~"url":"HTTP/1.1","http_method":"OPTIONS","length"`}},
 	{name: "bad chunk", talk: []said{client(get), server("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nzz\r\n\r\n" + ok)}, want: []string{
 		"fact host www.example.com  0", "fact client probe/1.0  0", "! invalid_response_chunk_len", `~"state":"TRUNCATED"`, "~http 0", "fact server srv/2  0", "~fileinfo", "~http 1"}},
 }

@@ -79,25 +79,28 @@ func (sd *side) line(b []byte, folds bool) (line []byte, n int, ok bool) {
 	}
 }
 
-// splitTarget splits what follows the method of a request line into the target and the version ("HTTP/1.1"), which
-// is empty in HTTP/0.9. It is false when the line is another protocol's ("rtsp://… RTSP/1.0") or has no target.
+// splitTarget splits what follows the method of a request line into the target, which ends at the first blank, and
+// the version ("HTTP/1.1"), which is empty in HTTP/0.9 and when it is broken. It is false when there is no target
+// or the line is another protocol's ("rtsp://… RTSP/1.0").
 func splitTarget(b []byte) (target, version []byte, ok bool) {
 	b = trim(b)
-	if i := bytes.LastIndexByte(b, ' '); i >= 0 || len(b) == 8 {
-		if v := b[i+1:]; len(v) >= 5 {
-			if isVersion(v) {
-				return trim(b[:max(i, 0)]), v, i > 0
-			}
-			if n := len(v); v[n-4] == '/' && v[n-2] == '.' && v[n-3]-'0' <= 9 && v[n-1]-'0' <= 9 {
-				return nil, nil, false
-			}
-		}
+	i := bytes.IndexAny(b, " \t")
+	if i < 0 {
+		return b, nil, len(b) > 0
 	}
-	// A tab, or bytes after the version.
-	if i := bytes.LastIndex(b, []byte("HTTP/")); i > 0 && isSpace(b[i-1]) && len(b) >= i+8 && isVersion(b[i:i+8]) {
-		return trim(b[:i]), b[i : i+8], true
+	target, b = b[:i], b[i:]
+	v := b[bytes.LastIndexAny(b, " \t")+1:]
+	if isVersion(v) {
+		return target, v, true
 	}
-	return b, nil, len(b) > 0
+	if n := len(v); n >= 5 && v[n-4] == '/' && v[n-2] == '.' && v[n-3]-'0' <= 9 && v[n-1]-'0' <= 9 {
+		return nil, nil, false
+	}
+	// Bytes after the version.
+	if i = bytes.LastIndex(b, []byte("HTTP/")); i > 0 && len(b) >= i+8 && isSpace(b[i-1]) && isVersion(b[i:i+8]) {
+		return target, b[i : i+8], true
+	}
+	return target, nil, true
 }
 
 func isVersion(v []byte) bool {
