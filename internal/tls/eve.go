@@ -9,6 +9,7 @@ import (
 // Detail is what is known of a handshake so far: the tls section of an EVE event.
 type Detail struct {
 	version          uint16 // negotiated; 0 while not known
+	offered          uint16 // the highest that the client offers; written as long as that is all
 	resumed          bool
 	serverName, alpn []byte
 	client           *Fingerprint
@@ -29,7 +30,11 @@ func (d *Detail) AppendEVE(dst []byte, _ *eve.Options) []byte {
 		dst = appendMember(dst, "sni", d.serverName)
 	}
 	dst = append(dst, `"version":"`...)
-	dst = appendVersion(dst, d.version)
+	if d.version != 0 {
+		dst = appendVersion(dst, d.version)
+	} else {
+		dst = appendVersion(dst, d.offered)
+	}
 	dst = append(dst, `",`...)
 	if d.cert != nil {
 		dst = append(dst, d.cert.tailJSON...)

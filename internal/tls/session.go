@@ -95,6 +95,7 @@ func (s *session) client(d protocol.Dir, body []byte) bool {
 		return ok // the answer to a HelloRetryRequest or HelloVerifyRequest
 	}
 	s.name(&h)
+	s.detail.offered = h.maxVersion(dtls)
 	if ok {
 		f := s.cache.Client(&h, s.transport)
 		s.detail.client = f

@@ -47,6 +47,7 @@ func (s *stream) sslv2(c *protocol.Context, d protocol.Dir, b []byte) bool {
 	s.half[d].v2 = true
 	if b[0] == sslv2ClientHello {
 		s.clientHello = true
+		s.detail.offered = binary.BigEndian.Uint16(b[1:])
 		return false
 	}
 	// SERVER-HELLO: type, session id hit, certificate type, version, three lengths, certificate, …

@@ -161,7 +161,7 @@ func TestOneSided(t *testing.T) {
 		chunks := handshake(t, client, server, 1)
 		for _, size := range []int{3, 1 << 20} {
 			n := run(newStream(NewCache()), only(chunks, protocol.ToServer), size)
-			contains(t, n.event(t), `"sni":"www.example.com","version":"UNDETERMINED"`)
+			contains(t, n.event(t), `"sni":"www.example.com","version":"TLS`)
 			n = run(newStream(NewCache()), only(chunks, protocol.ToClient), size)
 			contains(t, n.event(t), `"ja3s":`)
 			if version < 0x0304 {
