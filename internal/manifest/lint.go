@@ -38,6 +38,22 @@ func (l *linter) report(id string, path []any, remedy, format string, args ...an
 	})
 }
 
+// full reports whether there are enough findings of a rule, and then counts one more: for those that cost time.
+func (l *linter) full(id string) bool {
+	if l.counts[id] < maxPerRule {
+		return false
+	}
+	l.counts[id]++
+	return true
+}
+
+// unknown reports a name that is not among words; what begins the message.
+func unknown[T any](l *linter, id string, path []any, remedy, what, name string, words map[string]T) {
+	if !l.full(id) {
+		l.report(id, path, remedy, "%s %s%s", what, strict.Quote(name), strict.DidYouMean(name, sortedKeys(words)))
+	}
+}
+
 // finish returns the findings with their places.
 func (l *linter) finish(notes []Finding) []Finding {
 	found := place(l.doc, append(l.found, notes...))
@@ -107,7 +123,7 @@ func (l *manifestLinter) validity() {
 func (l *manifestLinter) feature(path []any, name string) {
 	l.used["feature "+name] = true
 	if _, known := l.m.Features[name]; !known {
-		l.report("unknown-feature", path, `define it in "features"`, "the feature %s is not defined%s", strict.Quote(name), strict.DidYouMean(name, sortedKeys(l.m.Features)))
+		unknown(&l.linter, "unknown-feature", path, `define it in "features"`, "the manifest has no feature", name, l.m.Features)
 	}
 }
 
@@ -124,7 +140,7 @@ func (l *manifestLinter) role(path []any, name string) {
 	}
 	l.used["role "+name] = true
 	if _, known := l.m.Roles[name]; !known {
-		l.report("unknown-role", path, `define it in "roles"`, "the role %s is not defined%s", strict.Quote(name), strict.DidYouMean(name, sortedKeys(l.m.Roles)))
+		unknown(&l.linter, "unknown-role", path, `define it in "roles"`, "the manifest has no role", name, l.m.Roles)
 	}
 }
 
@@ -134,7 +150,7 @@ func (l *manifestLinter) variable(path []any, name string, kinds ...VariableKind
 	v, known := l.m.Variables[name]
 	switch {
 	case !known:
-		l.report("unknown-variable", path, `define it in "variables"`, "the variable %s is not defined%s", strict.Quote(name), strict.DidYouMean(name, sortedKeys(l.m.Variables)))
+		unknown(&l.linter, "unknown-variable", path, `define it in "variables"`, "the manifest has no variable", name, l.m.Variables)
 	case !slices.Contains(kinds, v.Kind):
 		l.report("wrong-kind", path, "", "the variable %s is of kind %q; here it must be %s", strict.Quote(name), v.Kind, strict.OneOf(words(kinds...)))
 	}
@@ -186,6 +202,9 @@ func (l *manifestLinter) cycles() {
 			top.next++
 			switch state[r] {
 			case open:
+				if l.full("feature-cycle") {
+					continue
+				}
 				var circle []string
 				for i := range stack {
 					if stack[i].name == r || len(circle) > 0 {
@@ -217,6 +236,9 @@ func (l *manifestLinter) variables() {
 			}
 		}
 		if v.Default != "" {
+			if v.Kind == KindEndpoints || v.Kind == KindCIDRs {
+				l.report("wrong-kind", join(at, "default"), "", "the vendor cannot know the customer's %s", v.Kind)
+			}
 			if err := v.check(v.Default); err != nil {
 				l.report("wrong-kind", join(at, "default"), "", "%s", err)
 			}

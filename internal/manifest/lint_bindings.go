@@ -71,7 +71,7 @@ func (l *bindingsLinter) product(at []any, p *Bound, m *Manifest, manifests []*M
 func (l *bindingsLinter) trust(at []any, p *Bound) {
 	for i, key := range p.Manifest.Trust {
 		if _, known := l.b.Keys[key]; !known {
-			l.report("unknown-key", join(at, "manifest", "trust", i), `put the public key into "keys"`, "the key %s is not in these bindings%s", strict.Quote(key), strict.DidYouMean(key, sortedKeys(l.b.Keys)))
+			unknown(&l.linter, "unknown-key", join(at, "manifest", "trust", i), `put the public key into "keys"`, "these bindings have no key", key, l.b.Keys)
 		}
 	}
 	if n := len(p.Manifest.Trust); int(p.Manifest.Threshold) > n {
@@ -86,7 +86,7 @@ func (l *bindingsLinter) roles(at []any, p *Bound, m *Manifest) {
 		path := join(at, "roles", name)
 		role, known := m.Roles[name]
 		if !known {
-			l.report("unknown-role", path, "", "the manifest has no role %s%s", strict.Quote(name), strict.DidYouMean(name, sortedKeys(m.Roles)))
+			unknown(&l.linter, "unknown-role", path, "", "the manifest has no role", name, m.Roles)
 			continue
 		}
 		single := 0
@@ -134,7 +134,7 @@ func (l *bindingsLinter) features(at []any, p *Bound, m *Manifest) {
 		f, known := m.Features[name]
 		switch {
 		case !known:
-			l.report("unknown-feature", path, "", "the manifest has no feature %s%s", strict.Quote(name), strict.DidYouMean(name, sortedKeys(m.Features)))
+			unknown(&l.linter, "unknown-feature", path, "", "the manifest has no feature", name, m.Features)
 		case f.Required && !p.Features[name].On:
 			l.report("required-feature-off", path, "", "%s cannot be turned off; it counts as on", strict.Quote(name))
 		}
@@ -159,7 +159,7 @@ func (l *bindingsLinter) variables(at []any, p *Bound, m *Manifest) {
 		path := join(at, "variables", name)
 		v, known := m.Variables[name]
 		if !known {
-			l.report("unknown-variable", path, "", "the manifest has no variable %s%s", strict.Quote(name), strict.DidYouMean(name, sortedKeys(m.Variables)))
+			unknown(&l.linter, "unknown-variable", path, "", "the manifest has no variable", name, m.Variables)
 			continue
 		}
 		value := p.Variables[name]
@@ -197,23 +197,36 @@ func (l *bindingsLinter) variables(at []any, p *Bound, m *Manifest) {
 	l.expansions(at, p, m)
 }
 
+// maxExpansions bounds how many names expansions looks at.
+const maxExpansions = 1 << 20
+
 // expansions checks the names that variables complete.
 func (l *bindingsLinter) expansions(at []any, p *Bound, m *Manifest) {
+	budget := maxExpansions
 	for i := range m.Communications {
 		for _, peer := range []*Peer{&m.Communications[i].From, &m.Communications[i].To} {
 			for j := range peer.Names {
-				if !strings.Contains(peer.Names[j].Text(), "$") {
-					continue
-				}
-				for _, n := range p.Expand(m, peer.Names[j]) {
-					if err := checkLabels(n.Text()); err != nil {
-						l.report("bad-value", join(at, "variables"), "", "%s of the entry %q becomes %s: %s", strict.Quote(peer.Names[j].Text()), m.Communications[i].ID, strict.Quote(n.Text()), err)
-						break
-					}
+				if text := peer.Names[j].Text(); budget > 0 && strings.Contains(text, "$") {
+					budget -= 1 + l.expansion(at, p, m, text, m.Communications[i].ID)
 				}
 			}
 		}
 	}
+}
+
+// expansion checks what one name becomes, and returns how many names that is.
+func (l *bindingsLinter) expansion(at []any, p *Bound, m *Manifest, text, entry string) int {
+	names, err := p.expand(m, text)
+	if err != nil {
+		l.report("too-many-names", join(at, "variables"), "bind fewer values", "%s of the entry %q: %s", strict.Quote(text), entry, err)
+	}
+	for _, n := range names {
+		if err := checkLabels(n); err != nil {
+			l.report("bad-value", join(at, "variables"), "", "%s of the entry %q becomes %s: %s", strict.Quote(text), entry, strict.Quote(n), err)
+			break
+		}
+	}
+	return len(names)
 }
 
 // exception checks what does not depend on a manifest.
@@ -267,10 +280,10 @@ func (l *bindingsLinter) parties(at []any, e *Exception, m *Manifest) {
 	for _, end := range ends {
 		p := end.of(e)
 		if _, known := m.Roles[p.Role]; p.Role != "" && !known {
-			l.report("unknown-role", join(at, end.name, "role"), "", "the manifest has no role %s%s", strict.Quote(p.Role), strict.DidYouMean(p.Role, sortedKeys(m.Roles)))
+			unknown(&l.linter, "unknown-role", join(at, end.name, "role"), "", "the manifest has no role", p.Role, m.Roles)
 		}
 		if _, known := m.Variables[p.Variable]; p.Variable != "" && !known {
-			l.report("unknown-variable", join(at, end.name, "variable"), "", "the manifest has no variable %s%s", strict.Quote(p.Variable), strict.DidYouMean(p.Variable, sortedKeys(m.Variables)))
+			unknown(&l.linter, "unknown-variable", join(at, end.name, "variable"), "", "the manifest has no variable", p.Variable, m.Variables)
 		}
 	}
 }

@@ -23,7 +23,7 @@ func (l *manifestLinter) host() {
 		l.role(join(at, "role"), a.Role)
 		l.featureList(at, a.Features)
 		for j, p := range a.Protocols {
-			if !slices.Contains(mechanisms, p) {
+			if !slices.Contains(mechanisms, p) && !l.full("unknown-mechanism") {
 				l.report("unknown-mechanism", join(at, "protocols", j), "docs/manifest.md lists the known ones", "the way to log in %s is not known%s", strict.Quote(p), strict.DidYouMean(p, mechanisms))
 			}
 		}
@@ -31,18 +31,14 @@ func (l *manifestLinter) host() {
 			l.report("account-lifecycle", join(at, "mustChange"), "", "%s is permanent, yet must be changed", strict.Quote(a.Name))
 		}
 	}
-	signers := make([]string, 0, len(l.m.Signers))
+	signers := make(map[string]bool, len(l.m.Signers))
 	for i := range l.m.Signers {
 		l.signer([]any{"signers", i}, &l.m.Signers[i])
-		signers = append(signers, l.m.Signers[i].ID)
-	}
-	known := make(map[string]bool, len(signers))
-	for _, s := range signers {
-		known[s] = true
+		signers[l.m.Signers[i].ID] = true
 	}
 	for i := range l.m.Artifacts {
-		if s := l.m.Artifacts[i].Signer; s != "" && !known[s] {
-			l.report("unknown-signer-id", []any{"artifacts", i, "signer"}, `define it in "signers"`, "the signer %s is not defined%s", strict.Quote(s), strict.DidYouMean(s, signers))
+		if s := l.m.Artifacts[i].Signer; s != "" && !signers[s] {
+			unknown(&l.linter, "unknown-signer-id", []any{"artifacts", i, "signer"}, `define it in "signers"`, "the manifest has no signer", s, signers)
 		}
 	}
 }

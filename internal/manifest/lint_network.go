@@ -78,6 +78,9 @@ func (l *manifestLinter) method(at []any, c *Communication) {
 	}
 	m, known := LookupMethod(c.Method)
 	if !known {
+		if l.full("unknown-method") {
+			return
+		}
 		all := make([]string, len(methods))
 		for i := range methods {
 			all[i] = methods[i].Name

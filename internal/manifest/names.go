@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 
@@ -75,8 +76,9 @@ func normalName(s string) (string, error) {
 	if isASCII(n) && !strings.Contains(strings.ToLower(n), "xn--") {
 		n = strings.ToLower(n)
 	} else {
+		// What the first conversion lets pass must bear being converted again: only then is it one form of one name.
 		ascii, err := lookupProfile.ToASCII(n)
-		if err != nil {
+		if again, err2 := lookupProfile.ToASCII(ascii); err != nil || err2 != nil || again != ascii || !utf8.ValidString(n) {
 			return bad("not a valid internationalised name")
 		}
 		n = ascii
@@ -151,7 +153,10 @@ func normalTemplate(s string) (string, error) {
 	return b.String(), nil
 }
 
-const placeholder = "v_a_r"
+const (
+	placeholder  = "v_a_r"
+	maxVariables = 4 // of one name
+)
 
 // cutVariables takes a template apart: frame has one element more than variables.
 func cutVariables(s string) (variables, frame []string, err error) {
@@ -171,7 +176,9 @@ func cutVariables(s string) (variables, frame []string, err error) {
 		if !closed || !isIdentifier(name) {
 			return nil, nil, errors.New("a variable is written ${name}")
 		}
-		variables = append(variables, name)
+		if variables = append(variables, name); len(variables) > maxVariables {
+			return nil, nil, fmt.Errorf("more than %d variables", maxVariables)
+		}
 		s = after
 	}
 }

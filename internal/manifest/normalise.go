@@ -80,8 +80,18 @@ func each[T any](n *normaliser, member string, list []T, visit func(*T)) {
 	n.path = n.path[:len(n.path)-2]
 }
 
+// Bounds on what the checks look at more than once.
+const (
+	maxNamed = 1000 // roles, variables, features, keys
+	maxPorts = 1000 // of one entry
+)
+
 // eachNamed visits the members of a map whose names are identifiers.
 func eachNamed[T any](n *normaliser, member string, all map[string]T, visit func(T) T) {
+	if len(all) > maxNamed {
+		n.at(member, func() { n.fail("%d members; the limit is %d", len(all), maxNamed) })
+		return
+	}
 	n.path = append(n.path, step{name: member}, step{})
 	for _, name := range sortedKeys(all) {
 		n.path[len(n.path)-1].name = name
@@ -214,5 +224,7 @@ func (n *normaliser) ports(t Transport, ports []Port) {
 		n.fail("%s wants \"ports\"; \"1-65535\" is all of them", t)
 	case !t.HasPorts() && len(ports) > 0:
 		n.at("ports", func() { n.fail("%s has no ports", t) })
+	case len(ports) > maxPorts:
+		n.at("ports", func() { n.fail("%d elements; the limit is %d", len(ports), maxPorts) })
 	}
 }

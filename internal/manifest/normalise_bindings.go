@@ -107,6 +107,9 @@ func (n *normaliser) exception(e *Exception) {
 	if e.Transport != "" && !e.Transport.HasPorts() && len(e.Ports) > 0 {
 		n.at("ports", func() { n.fail("%s has no ports", e.Transport) })
 	}
+	if len(e.Ports) > maxPorts {
+		n.at("ports", func() { n.fail("%d elements; the limit is %d", len(e.Ports), maxPorts) })
+	}
 	n.plainPorts(e.Ports)
 }
 

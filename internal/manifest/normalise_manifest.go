@@ -51,6 +51,9 @@ func (n *normaliser) manifest(m *Manifest) {
 	}
 }
 
+// maxPattern bounds regular expressions, in bytes.
+const maxPattern = 256
+
 // vocabulary checks roles, variables and features.
 func (n *normaliser) vocabulary(m *Manifest) {
 	if len(m.Roles) == 0 {
@@ -59,6 +62,9 @@ func (n *normaliser) vocabulary(m *Manifest) {
 	eachNamed(n, "roles", m.Roles, func(r Role) Role { return r })
 	eachNamed(n, "variables", m.Variables, func(v Variable) Variable {
 		n.reference("feature", v.Feature)
+		if len(v.Pattern) > maxPattern {
+			n.at("pattern", func() { n.fail("%d bytes; the limit is %d", len(v.Pattern), maxPattern) })
+		}
 		return v
 	})
 	eachNamed(n, "features", m.Features, func(f Feature) Feature {

@@ -63,6 +63,7 @@ var rules = []Rule{
 	{"unbound-variable", Error, "a required variable that is not bound"},
 	{"requires-unmet", Error, "a feature that is on while one that it requires is off"},
 	{"bad-value", Error, "a value that its variable does not allow"},
+	{"too-many-names", Error, "a name whose variables are bound to too many values"},
 	{"threshold", Error, "a threshold that the trusted keys cannot meet"},
 	{"required-feature-off", Warning, "a feature turned off that cannot be"},
 	{"unbound-role", Warning, "a role that must be played and is not bound"},

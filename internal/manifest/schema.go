@@ -28,7 +28,7 @@ func BindingsSchema() []byte { return bytes.Clone(bindingsSchema) }
 
 // ValidateSchema holds the manifest's text against Schema. Decode accepts no less than the schema does and names
 // faults better, so there is nothing to find in what it has decoded: this proves it, for those who trust the schema
-// only. It needs about thirty times the memory of the text.
+// only. It needs about twenty times the memory of the text.
 func (m *Manifest) ValidateSchema() []Finding { return validate(manifestSchema, m.doc) }
 
 // ValidateSchema is like Manifest.ValidateSchema. Bindings that were written as YAML are validated in their JSON

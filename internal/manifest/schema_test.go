@@ -107,6 +107,8 @@ type schemaNode struct {
 	Additional  json.RawMessage        `json:"additionalProperties"`
 	Pattern     map[string]any         `json:"patternProperties"`
 	Enum        []string               `json:"enum"`
+	Type        string                 `json:"type"`
+	Const       string                 `json:"const"`
 	Defs        map[string]*schemaNode `json:"$defs"`
 }
 

@@ -1,9 +1,12 @@
 package manifest
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // maxExpanded bounds what one name may expand to, whatever the variables are bound to.
-const maxExpanded = 4096
+const maxExpanded = 1024
 
 // Enabled returns which of m's features are on at this site: what the binding says, else the default; required
 // features always. A feature that is on turns on what it requires.
@@ -45,13 +48,16 @@ func (b *Bound) values(m *Manifest, variable string) []Item {
 
 // Expand returns the names that n stands for at this site: n itself where it holds no variable, else one for each
 // combination of what its variables are bound to. There are none where a variable is neither bound nor has a
-// default.
+// default, or where there would be too many (which BindingsCheck reports).
 func (b *Bound) Expand(m *Manifest, n Name) []Name {
 	text := n.Text()
 	if !strings.Contains(text, "${") {
 		return []Name{n}
 	}
-	texts := b.expand(m, text)
+	texts, err := b.expand(m, text)
+	if err != nil {
+		return nil
+	}
 	names := make([]Name, len(texts))
 	for i, t := range texts {
 		names[i] = n
@@ -65,7 +71,7 @@ func (b *Bound) Expand(m *Manifest, n Name) []Name {
 }
 
 // expand replaces the variables of text one after the other; a value is never looked at for variables again.
-func (b *Bound) expand(m *Manifest, text string) []string {
+func (b *Bound) expand(m *Manifest, text string) ([]string, error) {
 	done := []string{""}
 	for {
 		before, rest, found := strings.Cut(text, "${")
@@ -73,15 +79,15 @@ func (b *Bound) expand(m *Manifest, text string) []string {
 			done[i] += before
 		}
 		if !found {
-			return done
+			return done, nil
 		}
-		variable, after, closed := strings.Cut(rest, "}")
-		if !closed {
-			return nil
-		}
+		variable, after, _ := strings.Cut(rest, "}")
 		values := b.values(m, variable)
-		if len(values) == 0 || len(done)*len(values) > maxExpanded {
-			return nil
+		if len(values) == 0 {
+			return nil, nil
+		}
+		if len(done)*len(values) > maxExpanded {
+			return nil, fmt.Errorf("more than %d names", maxExpanded)
 		}
 		next := make([]string, 0, len(done)*len(values))
 		for _, d := range done {
