@@ -59,6 +59,7 @@ func (s *stream) chunk(c *protocol.Context, d protocol.Dir, sd *side, b []byte) 
 		return 0, again
 	}
 	sd.touched = true
+	sd.framed(i + 1)
 	if sd.left = size; size == 0 {
 		sd.state = inTrailer
 	} else {
@@ -102,7 +103,15 @@ func (s *stream) chunkEnd(c *protocol.Context, d protocol.Dir, sd *side, b []byt
 		return 0, again
 	}
 	sd.state = chunkSize
+	sd.framed(n + 1)
 	return n + 1, again
+}
+
+// framed counts n bytes of chunk framing: Suricata's http.length is that of the message's body as it was sent.
+func (sd *side) framed(n int) {
+	if sd.role == responses {
+		sd.tx.length += int64(n)
+	}
 }
 
 // trailer skips the fields behind the last chunk.

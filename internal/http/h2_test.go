@@ -114,7 +114,8 @@ func conversations2() []talk2 {
 	add("bad compression", 0, []said{client(cl.text(preface).frame(frameHeaders, flagEndHeaders|flagEndStream, 1, 0xff, 0xff, 0xff).headers(3, true, request...).take())},
 		"! failed_decompression", "~http 0", "~http 1")
 
-	add("bad frame", protocol.Failed, []said{client(cl.text(preface).frame(frameSettings, 0, 0, 1, 2, 3).take())}, "! invalid_frame_data")
+	add("bad frames", protocol.Failed, []said{client(cl.text(preface).frame(frameSettings, 0, 0, 1, 2, 3).headers(1, true, request...).frame(framePing, 0, 0).frame(framePing, 0, 0).frame(framePing, 0, 0).take())},
+		"! invalid_frame_data", "fact host api.example  0", "fact client grpc-go/1.60  0", "~http 0")
 	return all
 }
 

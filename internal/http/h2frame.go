@@ -81,6 +81,11 @@ func (f frameHeader) valid() bool {
 	return true
 }
 
+// hasHeaders reports whether the header compression's state depends on f.
+func (f frameHeader) hasHeaders() bool {
+	return f.kind == frameHeaders || f.kind == frameContinuation || f.kind == framePushPromise
+}
+
 // unpad removes the padding of a frame's payload and its length field.
 func (f frameHeader) unpad(p []byte) ([]byte, bool) {
 	if f.flags&flagPadded == 0 {
