@@ -186,7 +186,7 @@ func captures(args []string, stderr io.Writer) ([]engine.Input, error) {
 		return nil, err
 	}
 	for _, s := range skipped {
-		say(stderr, "%v: skipped", s)
+		say(stderr, "%s: skipped: %v", s.Path, s.Err)
 	}
 	if len(names) == 0 {
 		return nil, fmt.Errorf("%s: no captures found", strings.Join(args, ", "))

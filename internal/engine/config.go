@@ -47,12 +47,17 @@ type Config struct {
 	// Watched reports whether conversations between two addresses are to be put before the judge. It is called
 	// from all workers.
 	Watched func(a, b netip.Addr) bool
-	Sink    output.Sink
+	// Notes are written as engine events before everything else, at the time of the first packet.
+	Notes []Note
+	Sink  output.Sink
 	// Progress is called between batches with what the source has read.
 	Progress func(capture.Stats)
 	// Log is told of what went wrong without ending the run. It may be called from several goroutines.
 	Log func(format string, args ...any)
 }
+
+// Note is a matter of the engine's own life.
+type Note struct{ Module, Text string }
 
 // Judge is what the engine asks of *judge.Judge.
 type Judge interface {

@@ -31,6 +31,32 @@ func (m *merger) begin(j *job) {
 	if j.fresh && m.cfg.Judge != nil {
 		m.cfg.Judge.Restart()
 	}
+	if j.base == 0 && m.cfg.wants("engine") {
+		m.notes(j)
+	}
+}
+
+func (m *merger) notes(j *job) {
+	at := j.clock
+	if len(j.batch.Frames) > 0 {
+		at = j.batch.Frames[0].Time
+	}
+	for _, n := range m.cfg.Notes {
+		o := eve.Open(m.line[:0], &m.eve)
+		o.Time("timestamp", at)
+		o.Str("event_type", "engine")
+		o.Str("log_level", "Info")
+		e := o.Begin("engine")
+		e.Str("message", n.Text)
+		e.Str("module", n.Module)
+		o.End(e)
+		m.line = append(o.Close(), '\n')
+		m.counts.add("engine")
+		m.event = output.Event{Type: "engine", Time: at, Line: m.line}
+		if m.err == nil {
+			m.err = m.cfg.Sink.Write(&m.event)
+		}
+	}
 }
 
 // take writes all of o: what the only worker found.
