@@ -4,9 +4,11 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
+	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"hash"
 )
 
 // errCrypto: a packet is not protected with these keys.
@@ -21,38 +23,42 @@ type keys struct {
 	iv    [12]byte
 }
 
-// initialKeys derives the keys of one sender from the client's first Destination Connection ID (RFC 9001, section
-// 5.2). sender is "client in" or "server in".
-func initialKeys(v version, dcid []byte, sender string) (*keys, error) {
-	secret, err := hkdf.Extract(sha256.New, dcid, []byte(v.salt()))
+// initialSecret is what the keys of both senders derive from.
+type initialSecret [sha256.Size]byte
+
+// newInitialSecret derives it from the client's first Destination Connection ID (RFC 9001, section 5.2).
+func newInitialSecret(v version, dcid []byte) (initialSecret, error) {
+	prk, err := hkdf.Extract(sha256.New, dcid, []byte(v.salt()))
 	if err != nil {
-		return nil, err
+		return initialSecret{}, err
 	}
-	if secret, err = expandLabel(secret, sender, 32); err != nil {
-		return nil, err
-	}
+	return initialSecret(prk), nil
+}
+
+// The labels of the senders' secrets.
+const (
+	clientLabel = "client in"
+	serverLabel = "server in"
+)
+
+// keys derives the keys of one sender.
+func (s *initialSecret) keys(v version, sender string) (*keys, error) {
 	prefix := "quic "
 	if v == version2 {
 		prefix = "quicv2 " // RFC 9369, section 3.3.2
 	}
-	key, err := expandLabel(secret, prefix+"key", 16)
-	if err != nil {
+	var secret, key, iv, hp [sha256.Size]byte
+	newExpander(s[:]).label(&secret, sender, 32)
+	e := newExpander(secret[:])
+	e.label(&key, prefix+"key", 16)
+	e.label(&iv, prefix+"iv", 12)
+	e.label(&hp, prefix+"hp", 16)
+	k := &keys{iv: [12]byte(iv[:])}
+	var err error
+	if k.block, err = aes.NewCipher(hp[:16]); err != nil {
 		return nil, err
 	}
-	iv, err := expandLabel(secret, prefix+"iv", 12)
-	if err != nil {
-		return nil, err
-	}
-	hp, err := expandLabel(secret, prefix+"hp", 16)
-	if err != nil {
-		return nil, err
-	}
-	k := &keys{}
-	copy(k.iv[:], iv)
-	if k.block, err = aes.NewCipher(hp); err != nil {
-		return nil, err
-	}
-	block, err := aes.NewCipher(key)
+	block, err := aes.NewCipher(key[:16])
 	if err != nil {
 		return nil, err
 	}
@@ -60,14 +66,22 @@ func initialKeys(v version, dcid []byte, sender string) (*keys, error) {
 	return k, err
 }
 
-// expandLabel is HKDF-Expand-Label with an empty context (RFC 8446, section 7.1).
-func expandLabel(secret []byte, label string, length int) ([]byte, error) {
+// expander is HKDF-Expand-Label (RFC 8446, section 7.1) with an empty context, for at most 32 bytes: then it is
+// one HMAC, and what depends on the secret alone need not be computed for each label, as crypto/hkdf does.
+type expander struct{ mac hash.Hash }
+
+func newExpander(secret []byte) expander { return expander{hmac.New(sha256.New, secret)} }
+
+// label writes the first length bytes of the output to out, and something else behind them.
+func (e expander) label(out *[sha256.Size]byte, label string, length byte) {
 	info := make([]byte, 0, 32)
-	info = append(info, byte(length>>8), byte(length), byte(6+len(label)))
+	info = append(info, 0, length, byte(6+len(label)))
 	info = append(info, "tls13 "...)
 	info = append(info, label...)
-	info = append(info, 0)
-	return hkdf.Expand(sha256.New, secret, string(info), length)
+	info = append(info, 0, 1) // the empty context, and the counter of HKDF-Expand (RFC 5869, section 2.3)
+	e.mac.Reset()
+	e.mac.Write(info)
+	e.mac.Sum(out[:0])
 }
 
 // open removes the protection of a long-header packet whose packet number begins at pn. packet ends where the

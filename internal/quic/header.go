@@ -72,7 +72,7 @@ func (v version) publicHeader() bool { return v.clear() && v < 0x51303434 }
 
 // append appends v as Suricata writes it: the digits of Google's versions as text, the others in hexadecimal.
 func (v version) append(dst []byte) []byte {
-	if v>>16 == 0x5130 || v>>16 == 0x5430 {
+	if (v>>16 == 0x5130 || v>>16 == 0x5430) && digits(v) {
 		return append(dst, byte(v>>24), byte(v>>16), byte(v>>8), byte(v))
 	}
 	return strconv.AppendUint(dst, uint64(v), 16)

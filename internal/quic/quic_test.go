@@ -45,26 +45,27 @@ const dcid = "8394c8f03e515708"
 // protection is key material as the RFCs print it.
 type protection struct{ key, iv, hp []byte }
 
-// protect derives what initialKeys derives, for the tests to seal packets with.
+// protect derives the keys with crypto/hkdf, for the tests to seal packets with.
 func protect(t testing.TB, v version, id []byte, sender string) protection {
 	t.Helper()
-	secret, err := hkdf.Extract(sha256.New, id, []byte(v.salt()))
-	if err != nil {
-		t.Fatal(err)
-	}
 	prefix := "quic "
 	if v == version2 {
 		prefix = "quicv2 "
 	}
-	label := func(secret []byte, name string, n int) []byte {
-		b, err := expandLabel(secret, name, n)
-		if err != nil {
-			t.Fatal(err)
+	secret, err := hkdf.Extract(sha256.New, id, []byte(v.salt()))
+	label := func(secret []byte, name string, n int) (out []byte) {
+		info := string([]byte{0, byte(n), byte(6 + len(name))}) + "tls13 " + name + "\x00"
+		if err == nil {
+			out, err = hkdf.Expand(sha256.New, secret, info, n)
 		}
-		return b
+		return out
 	}
 	secret = label(secret, sender, 32)
-	return protection{label(secret, prefix+"key", 16), label(secret, prefix+"iv", 12), label(secret, prefix+"hp", 16)}
+	p := protection{label(secret, prefix+"key", 16), label(secret, prefix+"iv", 12), label(secret, prefix+"hp", 16)}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
 
 // seal protects a packet: header ends in a packet number of four bytes.
@@ -200,10 +201,7 @@ func TestVectors(t *testing.T) {
 		if err != nil || h.typ != initial || h.end != len(packet) {
 			t.Fatalf("%x: %+v, %v", c.v, h, err)
 		}
-		k, err := initialKeys(h.version, h.dcid, "client in")
-		if err != nil {
-			t.Fatal(err)
-		}
+		_, k := derive(h.version, h.dcid)
 		got, header, err := k.open(nil, nil, packet, h.pn)
 		if err != nil || !bytes.Equal(got, payload) || hex.EncodeToString(header) != c.header {
 			t.Errorf("%x: header %x, %v", c.v, header, err)
@@ -466,10 +464,7 @@ func BenchmarkConnection(b *testing.B) {
 func BenchmarkOpen(b *testing.B) {
 	id := unhex(b, dcid)
 	packet := initialPacket(b, version1, id, id, nil, "client in", 0, pad(nil))
-	k, err := initialKeys(version1, id, "client in")
-	if err != nil {
-		b.Fatal(err)
-	}
+	_, k := derive(version1, id)
 	h, _ := parseLongHeader(packet)
 	var plain, header []byte
 	b.ReportAllocs()

@@ -42,6 +42,7 @@ type stream struct {
 	version        version // of the keys
 	dcid           [maxCID]byte
 	dcidLen        int
+	secret         initialSecret
 	client, server *keys
 	clientDir      protocol.Dir
 	crypto         [2]half // of client and server
@@ -129,12 +130,12 @@ func (s *stream) initial(c *protocol.Context, d protocol.Dir, h header, packet [
 		return
 	}
 	if s.client != nil && h.version != s.version {
-		s.derive(h.version, s.dcid[:s.dcidLen]) // compatible version negotiation, RFC 9368
+		s.change(h.version) // compatible version negotiation, RFC 9368
 	}
 	if s.client != nil {
 		if d != s.clientDir {
 			if s.server == nil {
-				s.server, _ = initialKeys(s.version, s.dcid[:s.dcidLen], "server in")
+				s.server, _ = s.secret.keys(s.version, serverLabel)
 			}
 			if s.open(s.server, h, packet) {
 				s.frames(c, d, s.plain)
@@ -156,12 +157,12 @@ func (s *stream) initial(c *protocol.Context, d protocol.Dir, h header, packet [
 		return
 	}
 	s.attempts++
-	k, err := initialKeys(h.version, h.dcid, "client in")
-	if err != nil || !s.open(k, h, packet) {
+	secret, k := derive(h.version, h.dcid)
+	if !s.open(k, h, packet) {
 		s.failures++
 		return
 	}
-	s.client, s.server, s.version, s.clientDir = k, nil, h.version, d
+	s.secret, s.client, s.server, s.version, s.clientDir = secret, k, nil, h.version, d
 	s.dcidLen = copy(s.dcid[:], h.dcid)
 	s.clientHello, s.serverHello = false, false
 	for i := range s.crypto {
@@ -171,14 +172,27 @@ func (s *stream) initial(c *protocol.Context, d protocol.Dir, h header, packet [
 	s.frames(c, d, s.plain)
 }
 
-// derive replaces the keys by those of another version.
-func (s *stream) derive(v version, dcid []byte) {
+// derive returns the secret and the client's keys, which are nil if there are none.
+func derive(v version, dcid []byte) (initialSecret, *keys) {
+	secret, err := newInitialSecret(v, dcid)
+	if err != nil {
+		return secret, nil
+	}
+	k, err := secret.keys(v, clientLabel)
+	if err != nil {
+		return secret, nil
+	}
+	return secret, k
+}
+
+// change replaces the keys by those of another version.
+func (s *stream) change(v version) {
 	if s.attempts >= maxAttempts {
 		return
 	}
 	s.attempts++
-	if k, err := initialKeys(v, dcid, "client in"); err == nil {
-		s.client, s.server, s.version = k, nil, v
+	if secret, k := derive(v, s.dcid[:s.dcidLen]); k != nil {
+		s.secret, s.client, s.server, s.version = secret, k, nil, v
 	}
 }
 
