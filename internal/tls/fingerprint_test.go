@@ -2,6 +2,7 @@ package tls
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 )
 
@@ -119,4 +120,22 @@ func TestCache(t *testing.T) {
 	if f := fingerprint(t, huge, OverTCP); f.JA3 != "" || f.JA4 != "" {
 		t.Errorf("a huge hello: %s", fmt.Sprint(len(f.JA3)))
 	}
+}
+
+// One cache for several goroutines, as the race detector sees it.
+func TestCacheConcurrently(t *testing.T) {
+	cache := NewCache()
+	var wg sync.WaitGroup
+	for g := range 4 {
+		wg.Go(func() {
+			for i := range 2 * helloSlots {
+				h := hello{version: 0x0303, ciphers: []uint16{uint16(i % (helloSlots + g))}}
+				parsed, _ := ParseClientHello(h.bytes())
+				if f := cache.Client(&parsed, OverTCP); f.JA3 != fmt.Sprintf("771,%d,,,", h.ciphers[0]) {
+					t.Errorf("%s for %d", f.JA3, h.ciphers[0])
+				}
+			}
+		})
+	}
+	wg.Wait()
 }

@@ -205,10 +205,9 @@ func only(chunks []chunk, d protocol.Dir) (out []chunk) {
 
 // hello is a builder of ClientHello messages.
 type hello struct {
-	version  uint16
-	ciphers  []uint16
-	exts     []ext
-	tooShort bool
+	version uint16
+	ciphers []uint16
+	exts    []ext
 }
 
 type ext struct {
