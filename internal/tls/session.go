@@ -63,7 +63,7 @@ func (s *session) flush(c *protocol.Context, d protocol.Dir) {
 
 // emit writes the event of the handshake, once.
 func (s *session) emit(c *protocol.Context) {
-	if s.emitted || !s.clientHello && !s.serverHello {
+	if s.emitted || !s.clientHello && !s.serverHello && s.detail.cert == nil && s.detail.clientCert == nil {
 		return
 	}
 	s.emitted = true

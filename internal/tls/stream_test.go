@@ -251,6 +251,16 @@ func TestMidstream(t *testing.T) {
 	}
 }
 
+// A capture that begins with the server's certificate.
+func TestCertificateAlone(t *testing.T) {
+	leaf := newLeaf(t, rawName, "www.example.com").Certificate[0]
+	cert := append([]byte{0, byte(len(leaf) >> 8), byte(len(leaf))}, leaf...)
+	msg := append([]byte{typeCertificate, 0, byte((len(cert) + 3) >> 8), byte(len(cert) + 3), 0, byte(len(cert) >> 8), byte(len(cert))}, cert...)
+	n := run(newStream(NewCache()), []chunk{{protocol.ToClient, record(msg, 100)}}, 1<<20)
+	contains(t, n.event(t), subjectOfLeaf, `"version":"UNDETERMINED"`)
+	has(t, n, protocol.NameCert, 0, "www.example.com")
+}
+
 func TestAnomalies(t *testing.T) {
 	good := record(chrome("www.example.com").bytes(), 16384)
 	bad := bytes.Clone(good)
