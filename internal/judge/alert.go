@@ -187,7 +187,7 @@ func (j *Judge) why(a *Alert, f *finding) string {
 			b.WriteString(", but was given other addresses for that name")
 		}
 	case TLSPolicy:
-		b.WriteString(" spoke TLS with " + peer + " in a way that " + a.declarer() + " does not declare")
+		b.WriteString(" spoke TLS with " + peer + " otherwise than " + a.declarer() + " declares: " + tlsFaults[f.fault])
 	case DefaultAccount:
 		verb := " saw a login"
 		switch a.Login.Outcome {

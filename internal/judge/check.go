@@ -45,22 +45,21 @@ type leg struct {
 	target bool
 }
 
-// compare returns the constraints of entry i that do not hold for l, apart from its names and addresses, and why
-// it cannot be told whether the rest holds.
-func (j *Judge) compare(i uint32, l *leg) (Failed, Reason) {
-	e, k, c := &j.table.Entries[i], &j.checks[i], l.c
+// applies returns the constraints of entry i that do not hold for host h, whatever the conversation.
+func (j *Judge) applies(i uint32, h *hostSet, outbound bool, now int64) Failed {
+	e := &j.table.Entries[i]
 	var f Failed
 	switch {
-	case l.host.plays(e.Role):
-	case l.host.runs(e.Product):
+	case h.plays(e.Role):
+	case h.runs(e.Product):
 		f |= FailedRole
 	default:
-		return FailedName | FailedAddress | FailedRole, NoReason
+		return FailedName | FailedAddress | FailedRole
 	}
-	if e.Outbound != l.outbound {
+	if e.Outbound != outbound {
 		f |= FailedDirection
 	}
-	if e.Local != nil && !slices.ContainsFunc(e.Local, func(p netip.Prefix) bool { return p.Contains(l.local) }) {
+	if e.Local != nil && !slices.ContainsFunc(e.Local, func(p netip.Prefix) bool { return p.Contains(h.addr) }) {
 		f |= FailedRole
 	}
 	if e.Unbound != "" {
@@ -69,8 +68,19 @@ func (j *Judge) compare(i uint32, l *leg) (Failed, Reason) {
 	if e.Off {
 		f |= FailedFeature
 	}
-	if e.Expires != 0 && c.Now > e.Expires {
+	if e.Expires != 0 && now > e.Expires {
 		f |= FailedExpired
+	}
+	return f
+}
+
+// compare returns the constraints of entry i that do not hold for l, apart from its names and addresses, and why
+// it cannot be told whether the rest holds.
+func (j *Judge) compare(i uint32, l *leg) (Failed, Reason) {
+	e, k, c := &j.table.Entries[i], &j.checks[i], l.c
+	f := j.applies(i, l.host, l.outbound, c.Now)
+	if f > near {
+		return f, NoReason
 	}
 	if e.Transports != allowlist.AnyTransport && e.Transports&allowlist.TransportOf(c.Proto) == 0 {
 		f |= FailedPort
@@ -87,8 +97,8 @@ func (j *Judge) compare(i uint32, l *leg) (Failed, Reason) {
 	}
 	if f&(FailedMethod|FailedPort) == 0 {
 		if k.tls != nil {
-			bad, why := k.handshake(c)
-			if bad {
+			fault, why := k.handshake(c)
+			if fault != tlsHolds {
 				f |= FailedTLS
 			}
 			if r == NoReason {
@@ -117,11 +127,35 @@ func unseen(c *Conversation) Reason {
 	return Unobservable
 }
 
+// tlsFault says what in a handshake is not as declared.
+type tlsFault uint8
+
+const (
+	tlsHolds tlsFault = iota
+	tlsClear
+	tlsTooOld
+	tlsHidden
+	tlsNamed
+	tlsNameless
+	tlsALPN
+	tlsAnonymous
+	tlsKey
+	tlsIssuer
+)
+
+var tlsFaults = [...]string{
+	"", "no TLS", "the version is below the declared minimum", "the name is encrypted", "a name is given", "no name is given",
+	"the application protocol (ALPN) is not declared", "the client presents no certificate", "the certificate's key is not declared",
+	"the certificate's issuer is not declared",
+}
+
 // handshake compares what was seen of a TLS handshake with what is declared.
-func (k *check) handshake(c *Conversation) (bad bool, r Reason) {
+func (k *check) handshake(c *Conversation) (tlsFault, Reason) {
 	if c.App != "tls" && c.App != "quic" {
-		// The method may be spoken in clear, but the entry has it in TLS. It may yet turn to it.
-		return c.App != "" && c.Phase == Ended && k.method.tls == manifest.TLSMay, NoReason
+		if c.App != "" && c.Phase == Ended && k.method.tls == manifest.TLSMay {
+			return tlsClear, NoReason // it could have turned to TLS until now
+		}
+		return tlsHolds, NoReason
 	}
 	t := k.tls
 	sni := false
@@ -130,35 +164,37 @@ func (k *check) handshake(c *Conversation) (bad bool, r Reason) {
 	}
 	switch {
 	case k.minVersion != 0 && c.TLS.Version != 0 && c.TLS.Version < k.minVersion:
-		return true, NoReason
-	case t.ECH == manifest.Forbids && c.TLS.ECH, t.SNI == manifest.Forbids && sni:
-		return true, NoReason
+		return tlsTooOld, NoReason
+	case t.ECH == manifest.Forbids && c.TLS.ECH:
+		return tlsHidden, NoReason
+	case t.SNI == manifest.Forbids && sni:
+		return tlsNamed, NoReason
 	case t.SNI == manifest.Always && !sni && c.TLS.Hello && c.App == "tls":
-		return true, NoReason
+		return tlsNameless, NoReason
 	case len(t.ALPN) > 0 && c.TLS.ALPN != "" && !slices.Contains(t.ALPN, c.TLS.ALPN):
-		return true, NoReason
+		return tlsALPN, NoReason
 	}
 	// What a client presents is hidden in TLS 1.3, and one that resumes presents nothing.
 	if k.clientAuth && c.TLS.Version != 0 && c.TLS.Version < 0x0304 && c.TLS.Cert && !c.TLS.ClientCert && !c.TLS.Resumed &&
 		!c.OneWay && !c.Gap && c.Phase == Ended {
-		return true, NoReason
+		return tlsAnonymous, NoReason
 	}
 	if !k.pinned {
-		return false, NoReason
+		return tlsHolds, NoReason
 	}
 	if !c.TLS.Cert {
 		if c.Phase == Ended && c.TLS.Version != 0 {
-			return false, unseenCertificate(c)
+			return tlsHolds, unseenCertificate(c)
 		}
-		return false, NoReason
+		return tlsHolds, NoReason
 	}
 	if len(t.SPKISHA256) > 0 && c.TLS.SPKI != "" && !slices.Contains(t.SPKISHA256, c.TLS.SPKI) {
-		return true, NoReason
+		return tlsKey, NoReason
 	}
 	if len(t.Issuers) > 0 && !slices.ContainsFunc(t.Issuers, func(s string) bool { return sameDN(s, c.TLS.Issuer) }) {
-		return true, NoReason
+		return tlsIssuer, NoReason
 	}
-	return false, NoReason
+	return tlsHolds, NoReason
 }
 
 func unseenCertificate(c *Conversation) Reason {

@@ -30,7 +30,7 @@ func (ev *evidence) name(c *claim) []byte { return ev.text[c.from:c.to] }
 
 // gather collects the names of a conversation. Look-ups count as of its start.
 func (ev *evidence) gather(j *Judge, c *Conversation, client, server netip.Addr) {
-	ev.text, ev.claims, ev.targets, ev.literal = ev.text[:0], ev.claims[:0], ev.targets[:0], false
+	ev.lookedUp(j, c, client, server)
 	for _, source := range [...]NameSource{SNI, Host, Target} {
 		for i := range c.Names {
 			n := &c.Names[i]
@@ -58,6 +58,11 @@ func (ev *evidence) gather(j *Judge, c *Conversation, client, server netip.Addr)
 			}
 		}
 	}
+}
+
+// lookedUp starts with what the client knows of the server's address, and no claims.
+func (ev *evidence) lookedUp(j *Judge, c *Conversation, client, server netip.Addr) {
+	ev.text, ev.claims, ev.targets, ev.literal = ev.text[:0], ev.claims[:0], ev.targets[:0], false
 	ev.known = j.names.Names(ev.known[:0], client, server, c.Start)
 	ev.public = 0
 	for i := range ev.known {

@@ -5,7 +5,6 @@ import "net/netip"
 // foldKey is what makes two alerts the same matter.
 type foldKey struct {
 	rule     Rule
-	asked    bool // a question only; the contact itself is worth a second alert
 	host     netip.Addr
 	products string
 	peer     netip.Addr
@@ -19,6 +18,7 @@ type fold struct {
 	since        int64  // the beginning of the window
 	last         int64  // when it was last seen
 	folded       uint64 // counted and not alerted since then
+	asked        bool   // alerted for a question only; the contact itself is worth another alert
 	newer, older uint32
 }
 
@@ -51,13 +51,13 @@ func newFolds(limit int) folds {
 
 // alert reports whether a matter is to be alerted now, how many were folded into its last alert since, and whether
 // this is the last alert that its rule may give about its host in this window.
-func (f *folds) alert(key foldKey, now, window int64, maxPeers int) (fire bool, folded uint64, full bool) {
+func (f *folds) alert(key foldKey, asked bool, now, window int64, maxPeers int) (fire bool, folded uint64, full bool) {
 	if i, ok := f.byKey[key]; ok {
 		it := &f.items[i]
 		it.last = now
 		f.unlink(i)
 		f.push(i)
-		if now-it.since < window {
+		if now-it.since < window && (asked || !it.asked) {
 			it.folded++
 			return false, 0, false
 		}
@@ -65,7 +65,7 @@ func (f *folds) alert(key foldKey, now, window int64, maxPeers int) (fire bool, 
 			it.folded++
 			return false, 0, false
 		}
-		folded, it.since, it.folded = it.folded, now, 0
+		folded, it.since, it.folded, it.asked = it.folded, now, 0, asked
 		return true, folded, full
 	}
 	if fire, full = f.admit(key, now, window, maxPeers); !fire {
@@ -81,7 +81,7 @@ func (f *folds) alert(key foldKey, now, window int64, maxPeers int) (fire bool, 
 		f.items = append(f.items, fold{})
 		i = uint32(len(f.items) - 1)
 	}
-	f.items[i] = fold{key: key, since: now, last: now}
+	f.items[i] = fold{key: key, since: now, last: now, asked: asked}
 	f.byKey[key] = i
 	f.push(i)
 	return true, 0, full

@@ -2,6 +2,7 @@ package judge
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"netsensor/internal/allowlist"
@@ -39,10 +40,12 @@ type Judge struct {
 
 	start   int64 // the first time that was seen
 	started bool
+	pending map[uint64][]pendingQuestion           // by conversation
 	moved   map[netip.Addr][]allowlist.HostBinding // addresses of hosts that are bound by hardware address or DHCP name
 
 	local, remote hostSet
-	ev            evidence
+	ev, spare     evidence
+	callers       []names.Known
 	ids           []uint32
 	findings      []finding
 	alerts        []*Alert
@@ -77,6 +80,7 @@ func (j *Judge) Restart() {
 	j.folds = newFolds(j.cfg.MaxFolds)
 	j.seen = newAlerted(j.cfg.MaxConversations)
 	j.moved = map[netip.Addr][]allowlist.HostBinding{}
+	j.pending = map[uint64][]pendingQuestion{}
 	j.start, j.started = 0, false
 }
 
@@ -88,6 +92,7 @@ func (j *Judge) Swap(table *allowlist.Table) {
 		j.checks[i] = j.compile(&table.Entries[i])
 	}
 	clear(j.moved)
+	clear(j.pending) // they cite entries of the table before
 	j.report.swap(table)
 }
 
@@ -153,6 +158,9 @@ func (h *hostSet) runs(p *allowlist.Product) bool {
 	return false
 }
 
+// anyVLAN is for evidence that does not tell its VLAN.
+const anyVLAN = 0xffff
+
 // host fills h with what address a plays in a VLAN at a time.
 func (j *Judge) host(h *hostSet, a netip.Addr, mac string, vlan uint16, now int64) bool {
 	h.addr = a
@@ -172,7 +180,7 @@ func (j *Judge) host(h *hostSet, a netip.Addr, mac string, vlan uint16, now int6
 func (j *Judge) play(h *hostSet, bindings []allowlist.HostBinding, vlan uint16, now int64) {
 	for i := range bindings {
 		b := &bindings[i]
-		if !b.In(vlan) || h.plays(b.ID) {
+		if vlan != anyVLAN && !b.In(vlan) || h.plays(b.ID) {
 			continue
 		}
 		p := b.Product
@@ -215,13 +223,19 @@ func (j *Judge) Conversation(c *Conversation) Outcome {
 		return j.settle(c, Outcome{Reason: reason})
 	}
 	j.ev.gather(j, c, client.Addr(), server.Addr())
+	if atClient && j.encryptedDNS(c, server) {
+		j.names.Encrypted(client.Addr(), c.Now)
+	}
 	if atClient {
 		l := leg{c: c, host: &j.local, local: client.Addr(), peer: server.Addr(), port: server.Port(), outbound: true}
 		j.add(j.outbound(&l))
 	}
 	if atServer {
 		l := leg{c: c, host: &j.remote, local: server.Addr(), peer: client.Addr(), port: server.Port()}
-		j.add(j.inbound(&l))
+		f := j.inbound(&l)
+		// One manifest has nothing to say twice.
+		f.silent = len(j.findings) > 0 && j.findings[0].verdict == Unexpected && slices.Equal(j.local.products, j.remote.products)
+		j.add(f)
 	}
 	if c.RolesInferred {
 		j.reconsider(c, client, server, atClient, atServer)
@@ -246,6 +260,9 @@ func (j *Judge) Conversation(c *Conversation) Outcome {
 	}
 	for i := range j.findings {
 		j.raise(c, &j.findings[i], client, server)
+	}
+	if atClient && c.Phase == Ended {
+		j.questions(c.ID, c.Now, server, c.Proto, true)
 	}
 	out.Alerts = j.alerts
 	return j.settle(c, out)

@@ -14,8 +14,26 @@ const (
 	typeNS  = 2
 )
 
-// Lookup judges the questions of a DNS message and learns from its answers. The alerts are the judge's, and valid
-// until the next call.
+// pendingQuestion is a question that broke a rule. It waits a moment: what follows it, a contact, is the better
+// evidence of the same matter.
+type pendingQuestion struct {
+	at    int64
+	name  string
+	rule  Rule
+	entry int
+	fail  Failed
+}
+
+const (
+	questionDelay = 5e9 // ns
+	// Bounds of what waits: questions of one conversation, and conversations. Beyond, nothing waits.
+	maxQuestions      = 16
+	maxQuestionsFlows = 65536
+)
+
+// Lookup judges the questions of a DNS message and learns from its answers. An alert about a question comes when
+// its conversation is heard of again, or ends, unless the name was contacted by then. The alerts are the judge's,
+// and valid until the next call.
 func (j *Judge) Lookup(l *Lookup) []*Alert {
 	j.tick(l.Now)
 	j.findings, j.alerts = j.findings[:0], j.alerts[:0]
@@ -23,47 +41,70 @@ func (j *Judge) Lookup(l *Lookup) []*Alert {
 	if l.Via != "" && l.Via != "dns" {
 		return nil // asked of everybody on the link, answered by anybody
 	}
-	if !j.host(&j.local, client, "", 0, l.Now) && !j.anyVLAN(client, l.Now) {
+	if !j.host(&j.local, client, "", anyVLAN, l.Now) {
 		return nil
 	}
+	j.questions(l.ID, l.Now, l.Resolver, l.Proto, false)
 	for i := range l.Questions {
 		q := &l.Questions[i]
-		known, _ := j.names.Resolve(client, []byte(q.Name), client, l.Now)
-		f := j.question(q)
-		if !l.Response {
+		before, _ := j.names.Resolve(client, []byte(q.Name), client, l.Now)
+		f := j.question(q, l.Now)
+		switch {
+		case !l.Response:
 			j.names.Ask(client, l.Now, q.Name)
-		} else if l.Rcode == 0 {
+		case l.Rcode == 0:
 			j.answers = j.answers[:0]
 			for k := range l.Answers {
 				a := &l.Answers[k]
 				j.answers = append(j.answers, names.Answer{Name: a.Name, To: a.To, Addr: a.Addr, TTL: a.TTL})
 			}
 			j.names.Learn(client, l.Now, q.Name, j.answers, j.private(f, q.Name))
-		} else {
+		default:
 			j.names.Seen(client, l.Now)
 		}
 		// An answer says nothing that its question has not said, unless the question was not seen.
-		if f.verdict == Unexpected && (!l.Response || known == names.Unasked) {
-			f.host = &j.local
-			j.raiseLookup(l, &f)
+		if f.verdict == Unexpected && (!l.Response || before == names.Unasked) {
+			j.ask(l, f)
 		}
 	}
 	return j.alerts
 }
 
-// anyVLAN plays what the host plays in any VLAN: look-ups do not tell theirs.
-func (j *Judge) anyVLAN(client netip.Addr, now int64) bool {
-	for _, b := range j.table.Bound(client) {
-		if len(b.VLANs) > 0 {
-			j.host(&j.local, client, "", b.VLANs[0], now)
-			return len(j.local.roles) > 0
-		}
+// ask lets a question wait, or alerts where nothing more can wait.
+func (j *Judge) ask(l *Lookup, f finding) {
+	waiting, known := j.pending[l.ID]
+	if len(waiting) >= maxQuestions || !known && len(j.pending) >= maxQuestionsFlows {
+		j.raiseQuestion(l.ID, l.Now, l.Resolver, l.Proto, &f)
+		return
 	}
-	return false
+	j.pending[l.ID] = append(waiting, pendingQuestion{l.Now, f.name, f.rule, f.entry, f.failed})
+}
+
+// questions alerts the questions of a conversation that have waited long enough, or all.
+func (j *Judge) questions(id uint64, now int64, resolver netip.AddrPort, proto uint8, all bool) {
+	waiting, known := j.pending[id]
+	if !known {
+		return
+	}
+	n := 0
+	for _, q := range waiting {
+		if !all && now-q.at < questionDelay {
+			break
+		}
+		n++
+		j.raiseQuestion(id, now, resolver, proto, &finding{
+			verdict: Unexpected, rule: q.rule, name: q.name, source: DNS, entry: q.entry, failed: q.fail, host: &j.local, confidence: Medium,
+		})
+	}
+	if n == len(waiting) {
+		delete(j.pending, id)
+	} else if n > 0 {
+		j.pending[id] = waiting[n:]
+	}
 }
 
 // question judges a name that the host j.local asks for.
-func (j *Judge) question(q *Question) finding {
+func (j *Judge) question(q *Question, now int64) finding {
 	f := finding{entry: -1, host: &j.local, confidence: Medium, source: DNS}
 	j.scratch = names.AppendNormal(j.scratch[:0], q.Name)
 	name := j.scratch
@@ -73,21 +114,13 @@ func (j *Judge) question(q *Question) finding {
 	case bytes.HasSuffix(name, []byte(".arpa")):
 		return f
 	}
-	b := j.declares(name)
+	b := j.declares(name, now)
 	// _ldap._tcp.dc._msdcs.corp.example asks for a service of corp.example.
-	for b.failed > near {
-		i := bytes.LastIndex(name, []byte("._"))
-		if i < 0 && name[0] != '_' {
-			break
+	if i := bytes.LastIndex(name, []byte("._")); b.failed > near && (i >= 0 || name[0] == '_') {
+		if dot := bytes.IndexByte(name[i+1:], '.'); dot >= 0 {
+			name = name[i+1+dot+1:]
+			b = j.declares(name, now)
 		}
-		rest := name[i+1:]
-		dot := bytes.IndexByte(rest, '.')
-		if dot < 0 {
-			break
-		}
-		name = rest[dot+1:]
-		b = j.declares(name)
-		break
 	}
 	f.entry, f.failed = b.entry, b.failed
 	switch {
@@ -113,26 +146,11 @@ func (j *Judge) question(q *Question) finding {
 
 // declares returns the entry for a name that comes closest, as far as a question tells: its features, not its port
 // or method.
-func (j *Judge) declares(name []byte) best {
+func (j *Judge) declares(name []byte, now int64) best {
 	b := noEntry
 	j.ids = j.table.ByName(j.ids[:0], name)
 	for _, i := range j.ids {
-		e := &j.table.Entries[i]
-		var f Failed
-		switch {
-		case j.local.plays(e.Role):
-		case j.local.runs(e.Product):
-			f |= FailedRole
-		default:
-			continue
-		}
-		if !e.Outbound {
-			f |= FailedDirection
-		}
-		if e.Off {
-			f |= FailedFeature
-		}
-		b.consider(i, f, NoReason)
+		b.consider(i, j.applies(i, &j.local, true, now), NoReason)
 	}
 	return b
 }

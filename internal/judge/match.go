@@ -23,6 +23,8 @@ type finding struct {
 	login      *Login
 	account    *manifest.Account
 	product    *allowlist.Product
+	fault      tlsFault
+	silent     bool // the other end's alert says it all
 	extra      bool // beside the conversation's own verdict
 	target     bool
 	port       uint16
@@ -241,6 +243,9 @@ func (j *Judge) claimed(l *leg, addr best, base Rule) finding {
 		if cl := j.contradicted(l, worst.entry); cl != nil {
 			return j.mismatch(l, f, cl)
 		}
+		if f.verdict == Unexpected {
+			f.name, f.source = string(ev.name(first)), first.source
+		}
 		return f
 	}
 	if addr.failed <= near {
@@ -431,10 +436,10 @@ func (j *Judge) inbound(l *leg) finding {
 	b := j.byAddress(l, l.peer, false)
 	if b.failed != 0 {
 		// A client that is declared by name is known by the host's own look-ups, if at all.
-		j.ev.known = j.names.Names(j.ev.known[:0], l.local, l.peer, l.c.Start)
-		for i := range j.ev.known {
-			if !j.ev.known[i].Private {
-				j.scratch = append(j.scratch[:0], j.ev.known[i].Name...)
+		j.callers = j.names.Names(j.callers[:0], l.local, l.peer, l.c.Start)
+		for i := range j.callers {
+			if !j.callers[i].Private {
+				j.scratch = append(j.scratch[:0], j.callers[i].Name...)
 				b.of(j.byName(l, j.scratch))
 			}
 		}
@@ -514,17 +519,12 @@ func (j *Judge) reconsider(c *Conversation, client, server netip.AddrPort, atCli
 		n++
 	}
 	if atServer {
+		// What was claimed was claimed by the other end.
 		l := leg{c: c, host: &j.remote, local: server.Addr(), peer: client.Addr(), port: client.Port(), outbound: true}
-		j.ev.claims, j.ev.targets = j.ev.claims[:0], j.ev.targets[:0]
-		j.ev.known = j.names.Names(j.ev.known[:0], server.Addr(), client.Addr(), c.Start)
-		j.ev.public = 0
-		for i := range j.ev.known {
-			if !j.ev.known[i].Private {
-				j.ev.known[j.ev.public], j.ev.known[i] = j.ev.known[i], j.ev.known[j.ev.public]
-				j.ev.public++
-			}
-		}
+		j.ev, j.spare = j.spare, j.ev
+		j.ev.lookedUp(j, c, server.Addr(), client.Addr())
 		flipped[n] = j.server(&l)
+		j.ev, j.spare = j.spare, j.ev
 		fine = fine && flipped[n].verdict == Expected
 		n++
 	}

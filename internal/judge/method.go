@@ -134,6 +134,11 @@ func (m *method) seen(c *Conversation) methodResult {
 	return methodOther
 }
 
+// alike reports whether content app is this method's, whether inside TLS or not.
+func (m *method) alike(app string) bool {
+	return slices.Contains(m.apps, app) || app == "tls" && m.tls == manifest.TLSAlways || app == "quic" && m.quic
+}
+
 // tlsVersion reads "1.2"; 0 for none.
 func tlsVersion(v manifest.TLSVersion) uint16 {
 	switch v {

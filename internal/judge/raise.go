@@ -14,7 +14,7 @@ func (j *Judge) raise(c *Conversation, f *finding, client, server netip.AddrPort
 	rule := f.rule
 	if f.verdict == Undecidable && c.Phase == Ended && wantsUndecidable(f.host) {
 		rule = UndecidableRule
-	} else if f.verdict != Unexpected || !decisive(c, f) {
+	} else if f.verdict != Unexpected || f.silent || !decisive(c, f) {
 		return
 	}
 	if !j.seen.first(c.ID, rule, f.inbound) {
@@ -42,11 +42,17 @@ func (j *Judge) raise(c *Conversation, f *finding, client, server netip.AddrPort
 		if confidence(c) != Low {
 			key.port = server.Port()
 		}
-	case UnexpectedMethod, FeatureOff, TLSPolicy, UndecidableRule:
+	case FeatureOff:
+		key.name = j.table.Entries[f.entry].ID
+	case UnexpectedMethod, TLSPolicy, UndecidableRule:
 		// The same entry broken in the same way is the same matter, whichever server of many it was.
 		key.port = server.Port()
 		if f.entry >= 0 {
-			key.name = j.table.Entries[f.entry].ID + " " + f.failed.String()
+			key.name = j.table.Entries[f.entry].ID + " " + f.failed.String() + " " + c.App
+			if f.failed&FailedTLS != 0 {
+				f.fault, _ = j.checks[f.entry].handshake(c)
+				key.name += " " + tlsFaults[f.fault]
+			}
 		} else {
 			key.peer = peer.Addr()
 		}
@@ -55,13 +61,13 @@ func (j *Judge) raise(c *Conversation, f *finding, client, server netip.AddrPort
 	default:
 		key.peer, key.port = peer.Addr(), server.Port()
 	}
-	fire, folded, full := j.folds.alert(key, c.Now, window(f.host), j.cfg.MaxPeers)
+	fire, folded, full := j.folds.alert(key, false, c.Now, window(f.host), j.cfg.MaxPeers)
 	j.report.alert(rule, f.host, fire)
 	if !fire {
 		return
 	}
 	j.seen.wrote(c.ID)
-	a := j.alert(f, rule, c.Now, folded, full)
+	a := j.alert(f, rule, c, c.Now, folded, full)
 	a.Source, a.Target = client, server
 	if f.inbound {
 		a.Peer = client
@@ -96,38 +102,36 @@ func decisive(c *Conversation, f *finding) bool {
 	return false
 }
 
-func (j *Judge) raiseLookup(l *Lookup, f *finding) {
-	if j.warming(f.host, l.Now) {
+// raiseQuestion is raise for a question. Its conversation is the one with the resolver.
+func (j *Judge) raiseQuestion(id uint64, now int64, resolver netip.AddrPort, proto uint8, f *finding) {
+	if j.warming(f.host, now) {
 		j.report.warmUp++
 		return
 	}
-	key := foldKey{rule: f.rule, asked: true, host: f.host.addr, products: products(f.host), name: f.name}
+	key := foldKey{rule: f.rule, host: f.host.addr, products: products(f.host), name: f.name}
 	if f.rule == FeatureOff {
 		key.name = j.table.Entries[f.entry].ID
 	}
-	fire, folded, full := j.folds.alert(key, l.Now, window(f.host), j.cfg.MaxPeers)
+	fire, folded, full := j.folds.alert(key, true, now, window(f.host), j.cfg.MaxPeers)
 	j.report.alert(f.rule, f.host, fire)
 	if !fire {
 		return
 	}
-	j.seen.wrote(l.ID)
-	a := j.alert(f, f.rule, l.Now, folded, full)
-	a.Source, a.Target = netip.AddrPortFrom(f.host.addr, 0), l.Resolver
-	a.Peer, a.Proto, a.Asked = l.Resolver, l.Proto, true
+	j.seen.wrote(id)
+	a := j.alert(f, f.rule, nil, now, folded, full)
+	a.Source, a.Target = netip.AddrPortFrom(f.host.addr, 0), resolver
+	a.Peer, a.Proto, a.Asked, a.App = resolver, proto, true, "dns"
 	a.Names = append(a.Names, CitedName{Name: f.name, Source: "dns.question"})
 	a.Why = j.why(a, f)
 	j.alerts = append(j.alerts, a)
 }
 
-// alert fills what follows from the finding.
-func (j *Judge) alert(f *finding, rule Rule, now int64, folded uint64, full bool) *Alert {
+// alert fills what follows from the finding. c is nil for a question.
+func (j *Judge) alert(f *finding, rule Rule, c *Conversation, now int64, folded uint64, full bool) *Alert {
 	a := &Alert{
 		Rule: rule, Confidence: f.confidence, Host: f.host.addr, Now: now, Folded: folded, Overflow: full,
 		Inbound: f.inbound, Name: f.name, Failed: f.failed, Verdict: f.verdict, Reason: f.reason, Account: f.account,
 		Audit: true, DNSWarm: j.warm(f.host.addr), Warming: j.warming(f.host, now),
-	}
-	if rule == NoRule {
-		a.Rule = f.rule
 	}
 	for _, b := range f.host.bindings {
 		a.Roles = append(a.Roles, b.Role)
@@ -143,7 +147,7 @@ func (j *Judge) alert(f *finding, rule Rule, now int64, folded uint64, full bool
 		a.Login = &login
 	}
 	if f.entry < 0 && rule != DefaultAccount {
-		f.entry, f.failed = j.nearest(f)
+		f.entry, f.failed = j.nearest(f, c)
 		a.Failed = f.failed
 	}
 	if f.entry >= 0 {
@@ -170,26 +174,33 @@ func severity(a *Alert) int {
 }
 
 // nearest returns the entry that is most like what was seen, where none is about the endpoint: by the name's last
-// labels.
-func (j *Judge) nearest(f *finding) (int, Failed) {
-	at, labels := -1, 0
+// labels, by port and method.
+func (j *Judge) nearest(f *finding, c *Conversation) (int, Failed) {
+	at, most := -1, 3 // what is alike in neither name, port nor method is not near
 	for _, role := range f.host.roles {
 		ids := j.table.ByRole(role)
 		for _, i := range ids[:min(len(ids), maxExplain)] {
 			e := &j.table.Entries[i]
-			if e.Outbound == f.inbound || e.Comm == nil || e.Unbound != "" {
+			if e.Outbound == f.inbound || e.Comm == nil {
 				continue
 			}
 			n := 0
 			if f.name != "" {
 				for k := range e.Comm.To.Names[:min(len(e.Comm.To.Names), 64)] {
-					n = max(n, commonLabels(f.name, e.Comm.To.Names[k].Text()))
+					n = max(n, 8*commonLabels(f.name, e.Comm.To.Names[k].Text()))
 				}
-			} else if f.port != 0 && e.Port(f.port) {
-				n = 1
 			}
-			if at < 0 || n > labels {
-				at, labels = int(i), n
+			if f.port != 0 && e.Port(f.port) {
+				n += 4
+			}
+			if c != nil && c.App != "" && j.checks[i].method.alike(c.App) {
+				n += 4
+			}
+			if e.Internal == (f.rule == UnexpectedSystem || f.inbound) {
+				n++
+			}
+			if n > most {
+				at, most = int(i), n
 			}
 		}
 	}
