@@ -145,7 +145,7 @@ func (c *compiler) communications(p *Product) {
 				c.peer(e, comm.From.Role, false, &comm.To, comm.Party)
 			}
 		}
-		if comm.To.Role != "" {
+		if comm.To.Role != "" && !(both && comm.To.Role == comm.From.Role) {
 			c.peer(e, comm.To.Role, false, &comm.From, comm.Party)
 			if both {
 				c.peer(e, comm.To.Role, true, &comm.From, comm.Party)

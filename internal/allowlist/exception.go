@@ -1,7 +1,6 @@
 package allowlist
 
 import (
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -32,8 +31,6 @@ func (c *compiler) party(e Entry, local, remote *manifest.Party, outbound bool) 
 			return
 		}
 		e.Role = id
-	case empty(local):
-		e.Role = p.AnyRole
 	default:
 		e.Role = p.AnyRole
 		for _, endpoint := range c.endpoints(p, local) {
@@ -52,12 +49,6 @@ func (c *compiler) party(e Entry, local, remote *manifest.Party, outbound bool) 
 	case remote.Role != "":
 		e.AddressCounts = true
 		c.role(&e, eid, p.Bound, remote.Role)
-	case empty(remote):
-		e.AddressCounts = true
-		c.t.anyPeer = append(c.t.anyPeer, eid)
-		for _, all := range []netip.Prefix{netip.PrefixFrom(netip.IPv4Unspecified(), 0), netip.PrefixFrom(netip.IPv6Unspecified(), 0)} {
-			c.peers = append(c.peers, prefixID{all, eid})
-		}
 	default:
 		if remote.Variable != "" && len(values(p.Bound, p.Manifest, remote.Variable)) == 0 {
 			e.Unbound = remote.Variable
@@ -68,10 +59,6 @@ func (c *compiler) party(e Entry, local, remote *manifest.Party, outbound bool) 
 		c.peerNames(&e, eid, remote.Names)
 	}
 	c.t.Entries = append(c.t.Entries, e)
-}
-
-func empty(p *manifest.Party) bool {
-	return p.Role == "" && p.Variable == "" && len(p.Endpoints) == 0 && len(p.Names) == 0
 }
 
 // endpoints returns what a party names by address, by its variable or itself.

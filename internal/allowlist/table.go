@@ -148,7 +148,6 @@ type Table struct {
 	peers     *AddressIndex
 	names     *DomainIndex
 	peerMACs  map[string][]uint32
-	anyPeer   []uint32 // entries that hold whoever the other end is
 	byRole    [][]uint32
 	home      *AddressIndex
 	proxies   *AddressIndex
@@ -190,9 +189,7 @@ func (t *Table) ByMAC(dst []uint32, mac string) []uint32 {
 }
 
 // ByName appends the ids of the entries whose other end may have name, which is in normal form.
-func (t *Table) ByName(dst []uint32, name []byte) []uint32 {
-	return t.names.Append(append(dst, t.anyPeer...), name)
-}
+func (t *Table) ByName(dst []uint32, name []byte) []uint32 { return t.names.Append(dst, name) }
 
 // ByRole returns the ids of all entries of a role, in the manifest's order. The slice is the table's.
 func (t *Table) ByRole(r RoleID) []uint32 {
