@@ -4,6 +4,8 @@ import (
 	"netsensor/internal/dns"
 	"netsensor/internal/http"
 	"netsensor/internal/protocol"
+	"netsensor/internal/protocol/socks"
+	"netsensor/internal/quic"
 	"netsensor/internal/ssh"
 	"netsensor/internal/tls"
 )
@@ -12,10 +14,12 @@ import (
 // call returns may share caches.
 func parsers() []protocol.Parser {
 	return []protocol.Parser{
-		tls.Parser(),
+		tls.Parser(), tls.DTLSParser(),
+		quic.Parser(),
 		dns.MDNS(), dns.LLMNR(), dns.NBNS(),
-		http.Parser(),
+		http.Parser(), http.Parser2(),
 		dns.Parser(),
 		ssh.Parser(),
+		socks.Parser(),
 	}
 }
