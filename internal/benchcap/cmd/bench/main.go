@@ -226,7 +226,11 @@ func documents(dir string) (manifests, bindings string, err error) {
 		if i == 0 { // what has no names: SSH, NTP and the like, to anywhere
 			doc["variables"].(map[string]any)["anywhere"] = map[string]any{"kind": "cidrs", "systemType": "internet", "required": true}
 			rest := communication("rest", map[string]any{"variable": "anywhere"}, "udp+tcp", "", "1-79", "81-442", "444-65535")
-			doc["communications"] = append(doc["communications"].([]any), rest)
+			ping := communication("ping", map[string]any{"variable": "anywhere"}, "icmp", "")
+			delete(ping, "ports")
+			peers := communication("peers", map[string]any{"role": "client"}, "udp", "", "1024-65535")
+			peers["from"], peers["direction"] = map[string]any{"variable": "anywhere"}, "inbound"
+			doc["communications"] = append(doc["communications"].([]any), rest, ping, peers)
 		}
 		if err := writeJSON(filepath.Join(manifests, fmt.Sprintf("product-%02d.json", i+1)), doc); err != nil {
 			return "", "", err
