@@ -35,6 +35,9 @@ func (e Endpoint) Prefixes() []netip.Prefix {
 	if e.Kind != Network {
 		return nil
 	}
+	if p, ok := onePrefix(e.First, e.Last); ok {
+		return []netip.Prefix{p}
+	}
 	var covers []netip.Prefix
 	for first := e.First; ; {
 		// The widest prefix that begins here and does not reach beyond Last.
@@ -56,12 +59,35 @@ func (e Endpoint) Prefixes() []netip.Prefix {
 	}
 }
 
+// onePrefix returns the prefix that covers exactly first to last, if one does: the usual case.
+func onePrefix(first, last netip.Addr) (netip.Prefix, bool) {
+	a, b := first.As16(), last.As16()
+	bits := 0
+	for bits < 128 && a[bits/8]>>(7-bits%8)&1 == b[bits/8]>>(7-bits%8)&1 {
+		if bits%8 == 0 && a[bits/8] == b[bits/8] {
+			bits += 8
+		} else {
+			bits++
+		}
+	}
+	p := netip.PrefixFrom(first, bits-128+first.BitLen())
+	return p, p.IsValid() && p.Masked().Addr() == first && lastAddr(p) == last
+}
+
 // lastAddr returns the highest address in p, which is masked.
 func lastAddr(p netip.Prefix) netip.Addr {
-	b := p.Addr().AsSlice()
-	for i := p.Bits(); i < len(b)*8; i++ {
-		b[i/8] |= 0x80 >> (i % 8)
+	b := p.Addr().As16()
+	bits := p.Bits() + 128 - p.Addr().BitLen()
+	if bits%8 != 0 {
+		b[bits/8] |= 0xff >> (bits % 8)
+		bits += 8 - bits%8
 	}
-	a, _ := netip.AddrFromSlice(b)
+	for i := bits / 8; i < 16; i++ {
+		b[i] = 0xff
+	}
+	a := netip.AddrFrom16(b)
+	if p.Addr().Is4() {
+		a = a.Unmap()
+	}
 	return a
 }

@@ -19,10 +19,14 @@ type linter struct {
 	now    time.Time
 	found  []Finding
 	counts map[string]int
+	errors bool // only what must stop a run is wanted: no time is spent on telling where the rest is
 }
 
 // report adds a finding; path consists of names and indexes.
 func (l *linter) report(id string, path []any, remedy, format string, args ...any) {
+	if l.errors && ruleSeverity(id) != Error {
+		return
+	}
 	if l.counts == nil {
 		l.counts = make(map[string]int)
 	}
@@ -56,6 +60,9 @@ func unknown[T any](l *linter, id string, path []any, remedy, what, name string,
 
 // finish returns the findings with their places.
 func (l *linter) finish(notes []Finding) []Finding {
+	if l.errors {
+		notes = errorsOnly(notes)
+	}
 	found := place(l.doc, append(l.found, notes...))
 	for _, r := range rules {
 		if n := l.counts[r.ID] - maxPerRule; n > 0 {
@@ -79,11 +86,11 @@ type manifestLinter struct {
 func Lint(m *Manifest, now time.Time) []Finding { return lint(m, now, true) }
 
 // Check returns those findings of Lint that must stop a run.
-func Check(m *Manifest, now time.Time) []Finding { return errorsOnly(lint(m, now, false)) }
+func Check(m *Manifest, now time.Time) []Finding { return lint(m, now, false) }
 
 // lint may leave out what costs time and never stops a run.
 func lint(m *Manifest, now time.Time, full bool) []Finding {
-	l := manifestLinter{linter: linter{doc: m.doc, now: now}, m: m, used: make(map[string]bool)}
+	l := manifestLinter{linter: linter{doc: m.doc, now: now, errors: !full}, m: m, used: make(map[string]bool)}
 	l.validity()
 	l.features()
 	l.variables()

@@ -18,7 +18,11 @@ type bindingsLinter struct {
 
 // BindingsLint returns what is wrong or unwise in b against the manifests that are loaded, sorted by place.
 func BindingsLint(b *Bindings, manifests []*Manifest, now time.Time) []Finding {
-	l := bindingsLinter{linter: linter{doc: b.doc, now: now}, b: b}
+	return lintBindings(b, manifests, now, true)
+}
+
+func lintBindings(b *Bindings, manifests []*Manifest, now time.Time, full bool) []Finding {
+	l := bindingsLinter{linter: linter{doc: b.doc, now: now, errors: !full}, b: b}
 	for i := range b.Exceptions {
 		l.exception([]any{"exceptions", i}, &b.Exceptions[i])
 		l.siteWide([]any{"exceptions", i}, &b.Exceptions[i])
@@ -37,7 +41,7 @@ func BindingsLint(b *Bindings, manifests []*Manifest, now time.Time) []Finding {
 
 // BindingsCheck returns those findings of BindingsLint that must stop a run.
 func BindingsCheck(b *Bindings, manifests []*Manifest, now time.Time) []Finding {
-	return errorsOnly(BindingsLint(b, manifests, now))
+	return lintBindings(b, manifests, now, false)
 }
 
 func (l *bindingsLinter) product(at []any, p *Bound, m *Manifest, manifests []*Manifest) {
