@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"bytes"
 	"net/netip"
 
 	"netsensor/internal/names"
@@ -73,6 +74,16 @@ func (ev *evidence) lookedUp(j *Judge, c *Conversation, client, server netip.Add
 	}
 }
 
+// given reports whether the client was given the server's address for a name.
+func (ev *evidence) given(name []byte) bool {
+	for i := range ev.known[:ev.public] {
+		if ev.known[i].Name == string(name) {
+			return true
+		}
+	}
+	return false
+}
+
 func (ev *evidence) has(list []claim, c *claim) bool {
 	for i := range list {
 		if string(ev.name(&list[i])) == string(ev.name(c)) && list[i].port == c.port {
@@ -84,18 +95,18 @@ func (ev *evidence) has(list []claim, c *claim) bool {
 
 // isLiteral reports whether a name is an address: dotted digits, or with a colon.
 func isLiteral(name []byte) bool {
-	last := name[len(name)-1]
-	if last == ']' {
+	if bytes.IndexByte(name, ':') >= 0 {
 		return true
 	}
-	digits := true
-	for _, c := range name {
-		if c == ':' {
-			return true
-		}
-		digits = digits && (c == '.' || c-'0' < 10)
+	if name[len(name)-1]-'0' > 9 {
+		return false
 	}
-	return digits
+	for _, c := range name {
+		if c != '.' && c-'0' > 9 {
+			return false
+		}
+	}
+	return true
 }
 
 // literalAddr returns the address that a literal means, invalid for none.

@@ -300,6 +300,9 @@ func (j *Judge) contradicted(l *leg, entry int) *claim {
 	}
 	for i := range ev.claims {
 		cl := &ev.claims[i]
+		if ev.given(ev.name(cl)) {
+			continue
+		}
 		if res, _ := j.names.Resolve(l.local, ev.name(cl), l.peer, c.Start); res != names.Elsewhere {
 			continue
 		}
