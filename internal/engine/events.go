@@ -152,14 +152,6 @@ func (w *worker) flowEvent(f *flows.Flow, reason flows.Reason) uint32 {
 	return at
 }
 
-func flowCounters(o *eve.Object, pkts, bytes [2]uint64, start int64) {
-	o.Uint("pkts_toserver", pkts[0])
-	o.Uint("pkts_toclient", pkts[1])
-	o.Uint("bytes_toserver", bytes[0])
-	o.Uint("bytes_toclient", bytes[1])
-	o.Time("start", start)
-}
-
 // flagNames are the members for each TCP flag, from FIN to CWR.
 var flagNames = [...]string{`,"fin":true`, `,"syn":true`, `,"rst":true`, `,"psh":true`, `,"ack":true`, `,"urg":true`, `,"ecn":true`, `,"cwr":true`}
 

@@ -113,19 +113,20 @@ func (m *merger) peek(i int) *record {
 
 func (m *merger) one(o *out, r *record) error {
 	var alerts []*judge.Alert
+	var conv *judge.Conversation
 	var ev *evidence
 	alerted := false
 	switch {
 	case r.snap != 0:
 		s := &o.snaps[r.snap-1]
 		outcome := m.cfg.Judge.Conversation(&s.conv)
-		alerts, ev, alerted = outcome.Alerts, &s.evidence, outcome.Alerted
+		alerts, conv, ev, alerted = outcome.Alerts, &s.conv, &s.evidence, outcome.Alerted
 	case r.lookup != 0:
 		l := &o.lookups[r.lookup-1]
-		alerts, ev = m.cfg.Judge.Lookup(&l.msg), &l.evidence
+		alerts, conv, ev = m.cfg.Judge.Lookup(&l.msg), &l.conv, &l.evidence
 	}
 	for _, a := range alerts {
-		if err := m.alert(o, ev, a); err != nil {
+		if err := m.alert(o, conv, ev, a); err != nil {
 			return err
 		}
 	}
@@ -142,21 +143,25 @@ func (m *merger) one(o *out, r *record) error {
 	return m.cfg.Sink.Write(&m.event)
 }
 
-// alert writes one alert: the judgement, and the conversation that it is about.
-func (m *merger) alert(o *out, ev *evidence, a *judge.Alert) error {
+// alert writes one alert: the judgement, and the conversation that it is about, as the client sees it.
+func (m *merger) alert(o *out, c *judge.Conversation, ev *evidence, a *judge.Alert) error {
 	m.alerts++
 	if !m.cfg.wants("alert") {
 		return nil
 	}
-	h := &ev.head
+	h := m.header(c, ev)
 	obj := h.Begin(m.line[:0], "alert", &m.eve)
 	obj.B = append(obj.B, ',')
 	obj.B = a.AppendEVE(obj.B, &m.eve)
 	obj.Section(o.buf[ev.section.from:ev.section.to])
-	obj.StrIf("app_proto", ev.app)
+	obj.StrIf("app_proto", c.App)
 	obj.Str("direction", "to_server")
 	fl := obj.Begin("flow")
-	flowCounters(&fl, ev.flow.pkts, ev.flow.bytes, ev.flow.start)
+	fl.Uint("pkts_toserver", c.PktsToServer)
+	fl.Uint("pkts_toclient", c.PktsToClient)
+	fl.Uint("bytes_toserver", c.BytesToServer)
+	fl.Uint("bytes_toclient", c.BytesToClient)
+	fl.Time("start", c.Start)
 	fl.Addr("src_ip", h.Src)
 	fl.Addr("dest_ip", h.Dst)
 	if h.SrcPort != 0 {
@@ -168,6 +173,25 @@ func (m *merger) alert(o *out, ev *evidence, a *judge.Alert) error {
 	m.counts.add("alert")
 	m.event = output.Event{Type: "alert", Time: h.Time, Line: m.line}
 	return m.cfg.Sink.Write(&m.event)
+}
+
+func (m *merger) header(c *judge.Conversation, ev *evidence) eve.Header {
+	h := eve.Header{
+		Time: c.Now, FlowID: c.ID, Iface: ev.iface, PcapFile: ev.file, PcapCnt: ev.count, VLAN: ev.vlans, VLANCount: ev.vlanCount,
+		Version: 4, Proto: c.Proto, Src: c.Client.Addr(), Dst: c.Server.Addr(), SrcPort: c.Client.Port(), DstPort: c.Server.Port(),
+	}
+	if h.Src.Is6() {
+		h.Version = 6
+	}
+	if ev.file == "" {
+		h.PcapCnt = 0
+	}
+	h.CommunityID = eve.AppendCommunityID(nil, m.cfg.CommunitySeed, h.Proto, h.Src, h.Dst, h.SrcPort, h.DstPort)
+	if t := ev.tunnel; t != nil {
+		h.PktSrc = t.Kind.PktSrc()
+		h.Tunnel = eve.Tunnel{Src: t.Src.Addr(), Dst: t.Dst.Addr(), SrcPort: t.SrcPort, DstPort: t.DstPort, Proto: t.Proto, Depth: t.Depth}
+	}
+	return h
 }
 
 // eventCounts counts events by type.

@@ -1,8 +1,8 @@
 package engine
 
 import (
-	"netsensor/internal/eve"
 	"netsensor/internal/judge"
+	"netsensor/internal/packet"
 )
 
 // out is a piece of what one worker found in one batch.
@@ -32,22 +32,22 @@ type snapshot struct {
 	evidence evidence
 }
 
+// lookup is a DNS message; conv are the addresses and counters of its flow.
 type lookup struct {
 	msg      judge.Lookup
+	conv     judge.Conversation
 	evidence evidence
 }
 
-// evidence is what an alert shows beside the judgement: header, protocol section, flow counters.
+// evidence is what an alert shows beside the judgement; the header is made of it and the conversation when an alert
+// comes of it, which is rare.
 type evidence struct {
-	head    eve.Header // the client's view
-	section span
-	app     string
-	flow    flowFigures
-}
-
-type flowFigures struct {
-	pkts, bytes [2]uint64
-	start       int64
+	section     span
+	file, iface string
+	count       uint64 // the packet's number in its capture, 0 between packets
+	vlans       [2]uint16
+	vlanCount   uint8
+	tunnel      *packet.Tunnel // nil for none
 }
 
 // outBytes is about how large a piece gets: a worker may have a million flows to end at once.

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"bytes"
 	"fmt"
 
 	"netsensor/internal/flows"
@@ -15,8 +14,7 @@ import (
 type watch struct {
 	conv    judge.Conversation
 	section []byte // the latest protocol section, for alerts that come later
-	app     string
-	tunnel  packet.Tunnel
+	tunnel  *packet.Tunnel
 }
 
 const (
@@ -32,7 +30,11 @@ func (w *worker) watchOf(f *flows.Flow) *watch {
 }
 
 func (w *worker) watch(f *flows.Flow, p *packet.Packet) {
-	wt := &watch{tunnel: p.Tunnel}
+	wt := &watch{}
+	if p.Tunnel.Depth > 0 {
+		t := p.Tunnel
+		wt.tunnel = &t
+	}
 	if l := len(w.free); l > 0 {
 		f.User = w.free[l-1]
 		w.free = w.free[:l-1]
@@ -88,7 +90,8 @@ func (w *worker) lookup(wt *watch, f *flows.Flow, p *packet.Packet, o *protocol.
 	w.out.lookups = append(w.out.lookups, lookup{})
 	r.lookup = int32(len(w.out.lookups))
 	l := &w.out.lookups[r.lookup-1]
-	l.evidence = w.evidence(wt, f, p)
+	w.update(wt, f, judge.Named)
+	l.conv, l.evidence = wt.conv, w.evidence(wt, f, p)
 	l.msg = judge.Lookup{
 		ID: flowID(f), Packet: w.num, Now: w.clock, Client: f.Client.Addr(), Resolver: f.ServerAddr(),
 		Proto: f.Proto, Via: w.table.App(f.App), Response: o.Dir == protocol.ToClient,
@@ -186,8 +189,21 @@ func addName(c *judge.Conversation, n judge.Name) bool {
 
 // submit puts the conversation as it stands before the judge.
 func (w *worker) submit(wt *watch, f *flows.Flow, p *packet.Packet, phase judge.Phase, r *record) {
+	w.update(wt, f, phase)
+	if r == nil {
+		r = w.record("")
+	}
+	w.out.snaps = append(w.out.snaps, snapshot{conv: wt.conv, evidence: w.evidence(wt, f, p)})
+	r.snap = int32(len(w.out.snaps))
+}
+
+// update brings the conversation up to the flow's present state.
+func (w *worker) update(wt *watch, f *flows.Flow, phase judge.Phase) {
 	c := &wt.conv
-	c.ID, c.Packet, c.Phase = flowID(f), w.num, phase
+	if c.ID == 0 {
+		c.ID = flowID(f)
+	}
+	c.Packet, c.Phase = w.num, phase
 	c.Start, c.Now = f.First, w.clock
 	c.Proto, c.Client, c.Server = f.Proto, f.ClientAddr(), f.ServerAddr()
 	c.VLAN = f.VLAN[0]
@@ -198,18 +214,17 @@ func (w *worker) submit(wt *watch, f *flows.Flow, p *packet.Packet, phase judge.
 	c.BytesToServer, c.BytesToClient = f.Bytes[0], f.Bytes[1]
 	c.PayloadToServer, c.PayloadToClient = f.Payload(protocol.ToServer), f.Payload(protocol.ToClient)
 	c.Refused, c.Established = f.Refused(), f.Established()
-	if r == nil {
-		r = w.record("")
-	}
-	w.out.snaps = append(w.out.snaps, snapshot{conv: *c, evidence: w.evidence(wt, f, p)})
-	r.snap = int32(len(w.out.snaps))
 }
 
 // evidence collects what an alert shows beside the judgement.
 func (w *worker) evidence(wt *watch, f *flows.Flow, p *packet.Packet) evidence {
-	e := evidence{head: w.header(f, p, protocol.ToServer), app: w.table.App(f.App)}
-	e.head.CommunityID = bytes.Clone(e.head.CommunityID)
-	e.flow = flowFigures{pkts: [2]uint64{uint64(f.Packets[0]), uint64(f.Packets[1])}, bytes: f.Bytes, start: f.First}
+	e := evidence{file: w.job.file, vlans: f.VLAN, vlanCount: f.VLANCount, tunnel: wt.tunnel}
+	if p != nil {
+		e.count = p.Count
+		if int(p.Iface) < len(w.job.iface) && w.job.file == "" {
+			e.iface = w.job.iface[p.Iface].Name
+		}
+	}
 	if len(wt.section) > 0 {
 		e.section.from = uint32(len(w.out.buf))
 		w.out.buf = append(w.out.buf, wt.section...)
