@@ -33,6 +33,7 @@ var messages = [...]string{
 // transaction is a request and what answers it.
 type transaction struct {
 	active    bool
+	redacted  bool // the query holds more than is told
 	kind      kind
 	number    uint32 // the protocol version, or the process to be cancelled
 	mechanism string
@@ -88,7 +89,9 @@ func (t *transaction) setQuery(text []byte, size int) {
 	if len(text) == size {
 		text, _, _ = bytes.Cut(text, []byte{0})
 	}
-	t.query = append(t.query[:0], text[:secretAt(text)]...)
+	end := secretAt(text)
+	t.redacted = end < len(text)
+	t.query = append(t.query[:0], text[:end]...)
 }
 
 // secretAt returns where a secret may begin, or the length of text.
@@ -117,8 +120,8 @@ const (
 	errorMessage = 3
 )
 
-// setError reads an ErrorResponse, of which the first counts.
-func (r *response) setError(body []byte) {
+// setError reads an ErrorResponse, of which the first counts. Its message is left out where it may quote a secret.
+func (r *response) setError(body []byte, secret bool) {
 	if len(r.errors[errorCode]) > 0 {
 		return
 	}
@@ -129,10 +132,8 @@ func (r *response) setError(body []byte) {
 			return
 		}
 		for i, f := range errorFields {
-			if f.code == code {
-				value = value[:min(len(value), maxText)]
-				// Errors quote the statement that they are about.
-				r.errors[i] = append(r.errors[i][:0], value[:secretAt(value)]...)
+			if f.code == code && !(secret && i == errorMessage) {
+				r.errors[i] = append(r.errors[i][:0], value[:min(len(value), maxText)]...)
 			}
 		}
 		body = rest

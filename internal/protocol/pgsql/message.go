@@ -33,7 +33,8 @@ var mechanisms = [...]struct{ name, fact string }{
 
 // authMessages are the names of authentication requests in Suricata's EVE.
 var authMessages = [...]string{
-	authOK: "authentication_ok", authCleartext: "authentication_cleartext_password", authSASL: "authentication_sasl",
+	authOK: "authentication_ok", authCleartext: "authentication_cleartext_password",
+	authMD5: "authentication_md5_password", authSASL: "authentication_sasl",
 	authSASLNext: "authentication_sasl_continue", authGSS: "authentication_gss", authGSSNext: "authentication_gss_continue", authSSPI: "authentication_sspi",
 	authSASLFinal: "",
 }
@@ -158,7 +159,7 @@ func (s *stream) response(c *protocol.Context, kind byte, body []byte, size int)
 	case 'R':
 		s.authentication(c, body)
 	case 'E':
-		r.setError(body)
+		r.setError(body, s.tx.redacted)
 		if s.login.pending {
 			s.refused(c)
 			s.tell(c)

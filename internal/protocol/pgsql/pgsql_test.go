@@ -51,7 +51,7 @@ var (
 const (
 	startupEVE  = `"request":{"protocol_version":"3.0","startup_parameters":{"user":"alice","optional_parameters":[{"database":"shop"},{"application_name":"psql"}]}}`
 	welcomeEVE  = `"parameter_status":[{"server_version":"16.2"},{"time_zone":"UTC"}],"process_id":77`
-	deniedEVE   = `"response":{"severity_localizable":"FATAL","severity_non_localizable":"FATAL","code":"28P01","message":"password","file":"auth.c","line":"331","routine":"auth_failed"}`
+	deniedEVE   = `"response":{"severity_localizable":"FATAL","severity_non_localizable":"FATAL","code":"28P01","message":"password authentication failed for user \"alice\"","file":"auth.c","line":"331","routine":"auth_failed"}`
 	acceptedTwo = "< server PostgreSQL 16.2"
 )
 
@@ -77,7 +77,7 @@ func TestConversations(t *testing.T) {
 			`> pgsql{"pgsql":{"tx_id":1,"request":{"password_redacted":true},` + deniedEVE + `}}`,
 		}},
 		{"md5", md5, []string{
-			`> pgsql{"pgsql":{"tx_id":0,` + startupEVE + `}}`, "> login alice pgsql-md5 accepted", acceptedTwo,
+			`> pgsql{"pgsql":{"tx_id":0,` + startupEVE + `,"response":{"message":"authentication_md5_password"}}}`, "> login alice pgsql-md5 accepted", acceptedTwo,
 			`> pgsql{"pgsql":{"tx_id":1,"request":{"password_redacted":true},"response":{"message":"authentication_ok",` + welcomeEVE + `}}}`,
 		}},
 		{"trust", []Step{Client(startup), Server(welcome)}, []string{
@@ -107,6 +107,14 @@ func TestConversations(t *testing.T) {
 			"> login alice pgsql accepted", acceptedTwo,
 			`> pgsql{"pgsql":{"tx_id":0,` + startupEVE + `,"response":{"message":"authentication_ok",` + welcomeEVE + `}}}`,
 		}},
+		{"a secret in an error", []Step{
+			Client(startup), Server(welcome), Client(msg('Q', "alter user x password tiger;\x00")),
+			Server(msg('E', "SERROR\x00VERROR\x00C42601\x00Msyntax error at or near \"tiger\"\x00\x00"), ready),
+		}, []string{
+			"> login alice pgsql accepted", acceptedTwo,
+			`> pgsql{"pgsql":{"tx_id":0,` + startupEVE + `,"response":{"message":"authentication_ok",` + welcomeEVE + `}}}`,
+			`> pgsql{"pgsql":{"tx_id":1,"request":{"simple_query":"alter user x password"},"response":{"severity_localizable":"ERROR","severity_non_localizable":"ERROR","code":"42601"}}}`,
+		}},
 		{"cancel", []Step{Client(start(codeCancel, be32(77), "KEY!"))}, []string{
 			`> pgsql{"pgsql":{"tx_id":0,"request":{"message":"cancel_request","process_id":77}}}`,
 		}},
@@ -119,8 +127,9 @@ func TestConversations(t *testing.T) {
 		}},
 		{"server alone", []Step{Server("N", auth(authMD5, "salt")), Server(welcome)}, []string{
 			`> pgsql{"pgsql":{"tx_id":0,"request":{"message":"SSL Request"},"response":{"ssl_accepted":false}}}`,
+			`> pgsql{"pgsql":{"tx_id":1,"response":{"message":"authentication_md5_password"}}}`,
 			acceptedTwo,
-			`> pgsql{"pgsql":{"tx_id":1,"response":{"message":"authentication_ok",` + welcomeEVE + `}}}`,
+			`> pgsql{"pgsql":{"tx_id":2,"response":{"message":"authentication_ok",` + welcomeEVE + `}}}`,
 		}},
 		{"unfinished", []Step{Client(start(3<<16, "user\x00a"))}, []string{`> pgsql{"pgsql":{"tx_id":0,"request":{"protocol_version":"3.0","startup_parameters":{}}}}`}},
 	} {
