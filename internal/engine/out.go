@@ -12,6 +12,11 @@ type out struct {
 	records []record
 	snaps   []snapshot
 	lookups []lookup
+	// The lists of the conversations in snaps.
+	names  []judge.Name
+	logins []judge.Login
+	files  []judge.File
+	texts  []string
 }
 
 // record is one piece of output, in the order of key, then sub, then as written.
@@ -62,6 +67,11 @@ func (o *out) reset() {
 	o.records = o.records[:0]
 	clear(o.snaps)
 	o.snaps = o.snaps[:0]
+	clear(o.names)
+	clear(o.logins)
+	clear(o.files)
+	clear(o.texts)
+	o.names, o.logins, o.files, o.texts = o.names[:0], o.logins[:0], o.files[:0], o.texts[:0]
 	clear(o.lookups)
 	o.lookups = o.lookups[:0]
 }

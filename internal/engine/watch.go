@@ -1,16 +1,15 @@
 package engine
 
 import (
-	"fmt"
-
+	"netsensor/internal/eve"
 	"netsensor/internal/flows"
 	"netsensor/internal/judge"
 	"netsensor/internal/packet"
 	"netsensor/internal/protocol"
 )
 
-// watch is a flow of a monitored host: what is known of it, for the judge. It is not pooled: snapshots share its
-// slices, which are only ever appended to, while the judge reads them on another goroutine.
+// watch is a flow of a monitored host: what is known of it, for the judge. It is used again for other flows, so
+// snapshots get copies of its lists.
 type watch struct {
 	conv    judge.Conversation
 	section []byte // the latest protocol section, for alerts that come later
@@ -30,32 +29,88 @@ func (w *worker) watchOf(f *flows.Flow) *watch {
 }
 
 func (w *worker) watch(f *flows.Flow, p *packet.Packet) {
-	wt := &watch{}
-	if p.Tunnel.Depth > 0 {
-		t := p.Tunnel
-		wt.tunnel = &t
-	}
 	if l := len(w.free); l > 0 {
 		f.User = w.free[l-1]
 		w.free = w.free[:l-1]
-		w.watches[f.User-1] = wt
 	} else {
-		w.watches = append(w.watches, wt)
+		w.watches = append(w.watches, &watch{})
 		f.User = uint32(len(w.watches))
+	}
+	wt := w.watches[f.User-1]
+	if p.Tunnel.Depth > 0 {
+		t := p.Tunnel
+		wt.tunnel = &t
 	}
 	if p.HasMAC {
 		mac := p.SrcMAC
 		if f.Client != p.Src {
 			mac = p.DstMAC
 		}
-		wt.conv.ClientMAC = fmt.Sprintf("%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3], mac[4], mac[5])
+		wt.conv.ClientMAC = w.text(eve.AppendHex(w.scratch[:0], mac[:], ':'))
 	}
 }
 
 func (w *worker) unwatch(f *flows.Flow) {
-	w.watches[f.User-1] = nil
+	w.watches[f.User-1].reset()
 	w.free = append(w.free, f.User)
 	f.User = 0
+}
+
+// reset forgets the flow but keeps the room of small lists.
+func (wt *watch) reset() {
+	c := &wt.conv
+	keep := judge.Conversation{Names: clip(c.Names), Logins: clip(c.Logins), Files: clip(c.Files)}
+	keep.TLS.Offered, keep.TLS.CertNames = clip(c.TLS.Offered), clip(c.TLS.CertNames)
+	section := wt.section[:0]
+	if cap(section) > 2<<10 {
+		section = nil
+	}
+	*wt = watch{conv: keep, section: section}
+}
+
+func clip[T any](s []T) []T {
+	if cap(s) > 8 {
+		return nil
+	}
+	clear(s)
+	return s[:0]
+}
+
+// text returns b as a string that is shared with earlier ones: hosts ask for the same names again and again.
+func (w *worker) text(b []byte) string {
+	if s, ok := w.texts[string(b)]; ok {
+		return s
+	}
+	if w.texts == nil || len(w.texts) >= maxTexts {
+		w.texts = make(map[string]string, 64)
+	}
+	s := string(b)
+	w.texts[s] = s
+	return s
+}
+
+// maxTexts bounds the strings that a worker shares.
+const maxTexts = 1 << 14
+
+// snapshot copies the conversation for the judge; its lists lie in the piece of output.
+func (o *out) snapshot(c *judge.Conversation) judge.Conversation {
+	s := *c
+	s.Names = lend(&o.names, c.Names)
+	s.Logins = lend(&o.logins, c.Logins)
+	s.Files = lend(&o.files, c.Files)
+	s.TLS.Offered = lend(&o.texts, c.TLS.Offered)
+	s.TLS.CertNames = lend(&o.texts, c.TLS.CertNames)
+	return s
+}
+
+// lend appends items to room and returns them there.
+func lend[T any](room *[]T, items []T) []T {
+	if len(items) == 0 {
+		return nil
+	}
+	n := len(*room)
+	*room = append(*room, items...)
+	return (*room)[n:len(*room):len(*room)]
 }
 
 // learn adds what o says to the conversation, and puts it before the judge when there is something to judge by.
@@ -72,9 +127,9 @@ func (w *worker) learn(wt *watch, f *flows.Flow, p *packet.Packet, o *protocol.O
 			if msg == nil {
 				msg = w.lookup(wt, f, p, o)
 			}
-			addLookup(msg, fact)
+			w.addLookup(msg, fact)
 		default:
-			if addFact(&wt.conv, fact) {
+			if w.addFact(&wt.conv, fact) {
 				named = true
 			}
 		}
@@ -91,7 +146,7 @@ func (w *worker) lookup(wt *watch, f *flows.Flow, p *packet.Packet, o *protocol.
 	r.lookup = int32(len(w.out.lookups))
 	l := &w.out.lookups[r.lookup-1]
 	w.update(wt, f, judge.Named)
-	l.conv, l.evidence = wt.conv, w.evidence(wt, f, p)
+	l.conv, l.evidence = w.out.snapshot(&wt.conv), w.evidence(wt, f, p)
 	l.msg = judge.Lookup{
 		ID: flowID(f), Packet: w.num, Now: w.clock, Client: f.Client.Addr(), Resolver: f.ServerAddr(),
 		Proto: f.Proto, Via: w.table.App(f.App), Response: o.Dir == protocol.ToClient,
@@ -99,17 +154,17 @@ func (w *worker) lookup(wt *watch, f *flows.Flow, p *packet.Packet, o *protocol.
 	return &l.msg
 }
 
-func addLookup(l *judge.Lookup, f *protocol.Fact) {
+func (w *worker) addLookup(l *judge.Lookup, f *protocol.Fact) {
 	switch f.Kind {
 	case protocol.Question:
-		l.Questions = append(l.Questions, judge.Question{Name: string(f.Text), Type: uint16(f.Num)})
+		l.Questions = append(l.Questions, judge.Question{Name: w.text(f.Text), Type: uint16(f.Num)})
 	case protocol.ResponseCode:
 		l.Response = true
 		l.Rcode = uint8(f.Num)
 	case protocol.Alias:
-		l.Answers = append(l.Answers, judge.Answer{Name: string(f.Text), To: string(f.Aux), TTL: uint32(f.Num)})
+		l.Answers = append(l.Answers, judge.Answer{Name: w.text(f.Text), To: w.text(f.Aux), TTL: uint32(f.Num)})
 	case protocol.Address:
-		l.Answers = append(l.Answers, judge.Answer{Name: string(f.Text), Addr: f.Addr.Unmap(), TTL: uint32(f.Num)})
+		l.Answers = append(l.Answers, judge.Answer{Name: w.text(f.Text), Addr: f.Addr.Unmap(), TTL: uint32(f.Num)})
 	}
 }
 
@@ -119,52 +174,52 @@ var nameSources = map[protocol.FactKind]judge.NameSource{
 }
 
 // addFact adds a fact to a conversation and reports whether it is one to judge by at once.
-func addFact(c *judge.Conversation, f *protocol.Fact) bool {
+func (w *worker) addFact(c *judge.Conversation, f *protocol.Fact) bool {
 	switch f.Kind {
 	case protocol.NameSNI, protocol.NameHost, protocol.NameTarget, protocol.NameService:
 		if f.Kind == protocol.NameSNI {
 			c.TLS.Hello = true
 		}
-		return addName(c, judge.Name{Text: string(f.Text), Source: nameSources[f.Kind], Port: uint16(f.Num)})
+		return addName(c, judge.Name{Text: w.text(f.Text), Source: nameSources[f.Kind], Port: uint16(f.Num)})
 	case protocol.NameCert:
 		if len(c.TLS.CertNames) < maxNames {
-			c.TLS.CertNames = append(c.TLS.CertNames, string(f.Text))
+			c.TLS.CertNames = append(c.TLS.CertNames, w.text(f.Text))
 		}
 	case protocol.EncryptedHello:
-		c.TLS.ECH, c.TLS.OuterName = true, string(f.Text)
+		c.TLS.ECH, c.TLS.OuterName = true, w.text(f.Text)
 	case protocol.TLSVersion:
 		c.TLS.Version = uint16(f.Num)
 	case protocol.ALPN:
 		if f.Num == 0 {
-			c.TLS.ALPN = string(f.Text)
+			c.TLS.ALPN = w.text(f.Text)
 		} else if len(c.TLS.Offered) < maxNames {
 			c.TLS.Hello = true
-			c.TLS.Offered = append(c.TLS.Offered, string(f.Text))
+			c.TLS.Offered = append(c.TLS.Offered, w.text(f.Text))
 		}
 	case protocol.CertIssuer:
-		c.TLS.Cert, c.TLS.Issuer, c.TLS.Subject = true, string(f.Text), string(f.Aux)
+		c.TLS.Cert, c.TLS.Issuer, c.TLS.Subject = true, w.text(f.Text), w.text(f.Aux)
 	case protocol.CertSPKI:
-		c.TLS.Cert, c.TLS.SPKI = true, string(f.Text)
+		c.TLS.Cert, c.TLS.SPKI = true, w.text(f.Text)
 	case protocol.ClientCert:
 		c.TLS.ClientCert = true
 	case protocol.Resumed:
 		c.TLS.Resumed = true
 	case protocol.ClientSoftware:
-		c.ClientSoftware = string(f.Text)
+		c.ClientSoftware = w.text(f.Text)
 	case protocol.ServerSoftware:
-		c.ServerSoftware = string(f.Text)
+		c.ServerSoftware = w.text(f.Text)
 	case protocol.HostKey:
-		c.HostKey = string(f.Text)
+		c.HostKey = w.text(f.Text)
 	case protocol.Version:
-		c.Version = string(f.Text)
+		c.Version = w.text(f.Text)
 	case protocol.Login:
 		if len(c.Logins) < maxNames {
-			c.Logins = append(c.Logins, judge.Login{User: string(f.Text), Mechanism: string(f.Aux), Outcome: uint8(f.Num)})
+			c.Logins = append(c.Logins, judge.Login{User: w.text(f.Text), Mechanism: w.text(f.Aux), Outcome: uint8(f.Num)})
 			return true
 		}
 	case protocol.File:
 		if len(c.Files) < maxNames {
-			c.Files = append(c.Files, judge.File{Name: string(f.Text), SHA256: string(f.Aux), Size: f.Num})
+			c.Files = append(c.Files, judge.File{Name: w.text(f.Text), SHA256: w.text(f.Aux), Size: f.Num})
 			return true
 		}
 	}
@@ -193,7 +248,7 @@ func (w *worker) submit(wt *watch, f *flows.Flow, p *packet.Packet, phase judge.
 	if r == nil {
 		r = w.record("")
 	}
-	w.out.snaps = append(w.out.snaps, snapshot{conv: wt.conv, evidence: w.evidence(wt, f, p)})
+	w.out.snaps = append(w.out.snaps, snapshot{conv: w.out.snapshot(&wt.conv), evidence: w.evidence(wt, f, p)})
 	r.snap = int32(len(w.out.snaps))
 }
 

@@ -43,6 +43,8 @@ type worker struct {
 
 	watches []*watch // by Flow.User-1
 	free    []uint32
+	texts   map[string]string
+	scratch [32]byte
 	counts  eventCounts
 }
 
