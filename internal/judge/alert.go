@@ -124,7 +124,7 @@ func (j *Judge) why(a *Alert, f *finding) string {
 		b.WriteString(")")
 	}
 	peer := a.Peer.String()
-	if a.Inbound {
+	if a.Inbound || !ported(a.Proto) {
 		peer = a.Peer.Addr().String()
 	}
 	port := strconv.Itoa(int(a.Target.Port()))
@@ -152,7 +152,14 @@ func (j *Judge) why(a *Alert, f *finding) string {
 		}
 		b.WriteString(", which is bound to no variable or role of " + a.declarer())
 	case UnexpectedInbound:
-		b.WriteString(" was contacted on port " + port + " by " + peer)
+		b.WriteString(" was contacted")
+		if ported(a.Proto) {
+			b.WriteString(" on port " + port)
+		}
+		b.WriteString(" by " + peer)
+		if !ported(a.Proto) {
+			b.WriteString(" over " + transportText(a.Proto))
+		}
 		if a.App != "" {
 			b.WriteString(" by " + a.App)
 		}

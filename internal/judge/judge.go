@@ -306,13 +306,12 @@ func housekeeping(c *Conversation, client, server netip.AddrPort) Reason {
 }
 
 // group reports whether an address is that of many: multicast, or broadcast as far as the address itself tells.
-func group(a netip.Addr) bool {
-	if a.IsMulticast() {
-		return true
+func group(a netip.Addr) bool { return a.IsMulticast() || lastOctet(a) == 255 }
+
+// lastOctet returns the last octet of an IPv4 address, 0 for IPv6.
+func lastOctet(a netip.Addr) byte {
+	if !a.Is4() {
+		return 0
 	}
-	if a.Is4() {
-		b := a.As4()
-		return b[3] == 255
-	}
-	return false
+	return a.As4()[3]
 }

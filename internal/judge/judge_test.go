@@ -41,6 +41,8 @@ func TestConversation(t *testing.T) {
 		{"DHCP", nil, udp("10.20.4.17:68", "10.20.4.1:67", "dhcp"), "not-judged housekeeping"},
 		{"mDNS", nil, udp("10.20.4.17:5353", "224.0.0.251:5353", "mdns"), "not-judged housekeeping"},
 		{"an undeclared group", nil, udp(host, "239.1.2.3:7777", ""), "not-judged multicast"},
+		{"a broadcast that nobody answers", nil, with(udp(host, "10.20.4.255:17500", ""), func(c *Conversation) { c.PktsToClient = 0 }), "not-judged multicast"},
+		{"a host with the last octet 255", nil, udp(host, "10.20.4.255:17500", ""), "unexpected unexpected-system"},
 		{"ICMP", nil, &Conversation{Phase: Ended, Start: noon, Now: noon, Proto: 1, Client: ap("10.20.4.17:0"), Server: ap("8.8.8.8:0")}, "not-judged housekeeping"},
 
 		{"declared by SNI", nil, tcp(host, cdn, "tls", sni("Telemetry.Acme.Example.")), "expected telemetry"},

@@ -188,11 +188,13 @@ func (j *Judge) server(l *leg) finding {
 		looked.of(j.byName(l, j.scratch))
 	}
 	looked.of(addr)
+	if looked.failed != 0 {
+		if reason := j.nobody(c, l.peer); reason != NoReason {
+			return finding{reason: reason, entry: -1, host: l.host}
+		}
+	}
 	if looked.failed <= near {
 		return j.named(j.conclude(l, looked, base))
-	}
-	if reason := nobody(c, l.peer); reason != NoReason {
-		return finding{reason: reason, entry: -1, host: l.host}
 	}
 	if ev.public > 0 && !internal {
 		return j.named(j.conclude(l, looked, base))
@@ -378,15 +380,19 @@ func equalFold(s string, b []byte) bool {
 }
 
 // nobody says why a conversation that nothing declares is nobody's business relation either.
-func nobody(c *Conversation, peer netip.Addr) Reason {
+func (j *Judge) nobody(c *Conversation, server netip.Addr) Reason {
 	switch {
-	case peer.IsMulticast() || peer == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
+	case server.IsMulticast() || server == limitedBroadcast:
 		return Multicast
 	case c.Proto == 1 || c.Proto == 58:
 		return Housekeeping
+	case c.Proto == 17 && c.PktsToClient == 0 && lastOctet(server) == 255 && j.table.Internal(server):
+		return Multicast // most likely a network's broadcast address: nobody answers there
 	}
 	return NoReason
 }
+
+var limitedBroadcast = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 
 // hidden says why a bare address may yet be a declared name's. It is NoReason when no entry could explain the
 // conversation, or when the name would have been seen.
@@ -447,8 +453,8 @@ func (j *Judge) inbound(l *leg) finding {
 			}
 		}
 	}
-	if b.failed > near {
-		if reason := nobody(l.c, l.local); reason != NoReason {
+	if b.failed != 0 {
+		if reason := j.nobody(l.c, l.local); reason != NoReason {
 			return finding{reason: reason, entry: -1, host: l.host}
 		}
 	}
