@@ -272,6 +272,7 @@ func (j *Judge) Conversation(c *Conversation) Outcome {
 func (j *Judge) settle(c *Conversation, out Outcome) Outcome {
 	if c.Phase == Ended {
 		out.Alerted = j.seen.forget(c.ID)
+		delete(j.pending, c.ID)
 		j.report.conversation(j, c, &out)
 	}
 	return out
