@@ -5,7 +5,6 @@ import (
 
 	"netsensor/internal/allowlist"
 	"netsensor/internal/manifest"
-	"netsensor/internal/names"
 )
 
 // finding is what one end of a conversation, or one name in it, comes to.
