@@ -91,13 +91,21 @@ conversations of monitored hosts by the manifests of the products that run there
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef("%v (see %s --help)", err, cmd.CommandPath())
 	})
-	for _, c := range root.Commands() {
-		usageArgs(c)
-	}
+	usageArgs(root)
 	return root
 }
 
-// usageArgs makes faults in the number of arguments usage errors, in c and below.
+// atLeastOne asks for arguments; what they are is for the message.
+func atLeastOne(what string) cobra.PositionalArgs {
+	return func(_ *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return fmt.Errorf("no %s given", what)
+		}
+		return nil
+	}
+}
+
+// usageArgs makes faults in the arguments usage errors, in c and below.
 func usageArgs(c *cobra.Command) {
 	if check := c.Args; check != nil {
 		c.Args = func(cmd *cobra.Command, args []string) error {

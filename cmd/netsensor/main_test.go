@@ -1,11 +1,14 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"io"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -21,6 +24,7 @@ func TestMain(m *testing.M) {
 		"alerts":    tool(showAlerts),
 		"types":     tool(countTypes),
 		"drop":      tool(dropMember),
+		"only":      tool(onlyType),
 		"convert":   tool(convert),
 	})
 }
@@ -35,8 +39,27 @@ func TestScripts(t *testing.T) {
 			e.Setenv("PCAPS", "pcaps")
 			return copyPcaps(filepath.Join(e.WorkDir, "pcaps"))
 		},
+		Cmds:      map[string]func(*testscript.TestScript, bool, []string){"code": exitsWith},
 		Condition: func(c string) (bool, error) { return c == "root" && os.Geteuid() == 0, nil },
 	})
+}
+
+// exitsWith CODE PROGRAM ARGS... runs a program that must exit with the code.
+func exitsWith(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: code N program args...")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	got := 0
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if strconv.Itoa(got) != args[0] {
+		ts.Fatalf("exit code %d, want %s", got, args[0])
+	}
 }
 
 func copyPcaps(dir string) error {

@@ -31,7 +31,7 @@ func newLint() *cobra.Command {
 		Short: "check manifests, and bindings against them",
 		Long: `lint reads manifests and says what is wrong with them or will cause trouble: errors (exit 1), warnings and advice.
 Each line names file, line, column, JSON pointer and a stable id.`,
-		Args: cobra.MinimumNArgs(1),
+		Args: atLeastOne("manifest"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			manifests, err := manifest.LoadAll(args)
 			if err != nil {

@@ -43,7 +43,7 @@ func newReplay() *cobra.Command {
 		Long: `replay reads pcap and pcapng captures (plain, gzip or zstd), folders of them, or standard input (-), and writes
 EVE JSON events to standard output. With manifests and bindings it judges the conversations of the bound hosts and
 writes alerts; without, it writes what it sees. A readable summary goes to standard error.`,
-		Args: cobra.MinimumNArgs(1),
+		Args: atLeastOne("capture"),
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
 	}
 	fl := c.Flags()
@@ -128,7 +128,7 @@ func (f *replayFlags) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	inputs, err := captures(args, stderr)
+	inputs, err := captures(args, cmd.InOrStdin(), stderr)
 	if err != nil {
 		return err
 	}
@@ -179,21 +179,37 @@ func (f *replayFlags) open(stdout io.Writer) (output.Sink, error) {
 	return output.CreateFile(f.output)
 }
 
-// captures turns the arguments into inputs.
-func captures(args []string, stderr io.Writer) ([]engine.Input, error) {
-	names, skipped, err := capture.List(args)
-	if err != nil {
-		return nil, err
+// maxSkipped is how many of the files that are no captures are named; folders may hold anything.
+const maxSkipped = 10
+
+// captures turns the arguments into inputs. What cannot be found is an input that cannot be opened: the others are to
+// be read all the same.
+func captures(args []string, stdin io.Reader, stderr io.Writer) ([]engine.Input, error) {
+	var inputs []engine.Input
+	var skipped []capture.Skipped
+	for _, arg := range args {
+		names, skips, err := capture.List([]string{arg})
+		if err != nil {
+			inputs = append(inputs, engine.Input{Name: arg, Open: func() (capture.Source, error) { return nil, err }})
+		}
+		skipped = append(skipped, skips...)
+		for _, n := range names {
+			inputs = append(inputs, engine.Input{Name: n, Open: func() (capture.Source, error) {
+				if n == "-" {
+					return capture.NewReader(stdin, n, capture.Options{})
+				}
+				return capture.Open(n, capture.Options{})
+			}})
+		}
 	}
-	for _, s := range skipped {
+	for _, s := range skipped[:min(len(skipped), maxSkipped)] {
 		say(stderr, "%s: skipped: %v", s.Path, s.Err)
 	}
-	if len(names) == 0 {
-		return nil, fmt.Errorf("%s: no captures found", strings.Join(args, ", "))
+	if more := len(skipped) - maxSkipped; more > 0 {
+		say(stderr, "and %d more skipped", more)
 	}
-	inputs := make([]engine.Input, 0, len(names))
-	for _, n := range names {
-		inputs = append(inputs, engine.Input{Name: n, Open: func() (capture.Source, error) { return capture.Open(n, capture.Options{}) }})
+	if len(inputs) == 0 {
+		return nil, fmt.Errorf("%s: no captures found", strings.Join(args, ", "))
 	}
 	return inputs, nil
 }

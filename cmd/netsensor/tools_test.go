@@ -172,6 +172,18 @@ func countTypes(_ []string, in io.Reader, out io.Writer) error {
 	return err
 }
 
+// onlyType prints the events of a type.
+func onlyType(args []string, in io.Reader, out io.Writer) error {
+	return eachEvent(in, func(line []byte) error {
+		var e alertEvent
+		err := json.Unmarshal(line, &e)
+		if err == nil && e.Type == args[0] {
+			_, err = fmt.Fprintf(out, "%s\n", line)
+		}
+		return err
+	})
+}
+
 // dropMember prints the events without a member that has a string value.
 func dropMember(args []string, in io.Reader, out io.Writer) error {
 	member := regexp.MustCompile(`,"` + regexp.QuoteMeta(args[0]) + `":"[^"]*"`)
