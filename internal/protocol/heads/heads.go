@@ -21,11 +21,12 @@ type Reader struct{ scanned int }
 // Next returns the head that b, the unread bytes, begins with, and its length with the empty line. Without a whole head
 // n is 0, or -1 if it would be too long.
 func (r *Reader) Next(b []byte) (head []byte, n int) {
+	b = b[:min(len(b), Max)]
 	at := max(min(r.scanned, len(b))-len("\r\n\r"), 0)
 	for {
-		i := bytes.IndexByte(b[at:min(len(b), Max)], '\n')
+		i := bytes.IndexByte(b[at:], '\n')
 		if i < 0 {
-			if len(b) >= Max {
+			if len(b) == Max {
 				return nil, -1
 			}
 			r.scanned = len(b)
