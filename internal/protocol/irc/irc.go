@@ -28,7 +28,8 @@ func Parser() protocol.Parser {
 
 func probe(p *protocol.Peek) protocol.Match {
 	line, rest, whole := lines.First(p.Data)
-	if len(line) > maxLine || !lines.Printable(line) {
+	// Texts may hold control bytes: CTCP, colours.
+	if len(line) > maxLine || !lines.Printable(line[:min(len(line), 12)]) {
 		return protocol.No
 	}
 	if !whole {
@@ -45,10 +46,14 @@ func probe(p *protocol.Peek) protocol.Match {
 	if m := judge(line); m != protocol.Maybe {
 		return m
 	}
-	// PASS and NICK alone may be another's: the next line must be IRC's as well.
+	// PASS, USER and NICK alone may be another's: the next line must be IRC's as well.
 	next, _, whole := lines.First(rest)
+	second := protocol.Maybe
+	if whole {
+		second = judge(next)
+	}
 	switch {
-	case whole && judge(next) != protocol.No:
+	case whole && (second == protocol.Yes || second == protocol.Maybe && (lines.Begins(line, "NICK") || lines.Begins(next, "NICK"))):
 		return protocol.Yes
 	case whole:
 		return protocol.No
@@ -77,7 +82,7 @@ func judge(line []byte) protocol.Match {
 		lines.Is(word, "NOTICE") && bytes.HasPrefix(more, []byte{':'}), lines.Is(word, "PRIVMSG") && bytes.HasPrefix(more, []byte{':'}),
 		lines.Is(word, "JOIN") && bytes.HasPrefix(first, []byte{'#'}):
 		return protocol.Yes
-	case lines.Is(word, "NICK") && len(first) > 0 && len(more) == 0, lines.Is(word, "PASS") && len(first) > 0,
+	case lines.Is(word, "NICK") && len(first) > 0 && len(more) == 0, lines.Is(word, "USER") && len(first) > 0, lines.Is(word, "PASS") && len(first) > 0,
 		lines.Is(word, "PING") && bytes.HasPrefix(first, []byte{':'}), lines.Is(word, "PONG") && bytes.HasPrefix(first, []byte{':'}):
 		return protocol.Maybe
 	}

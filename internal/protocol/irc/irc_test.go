@@ -37,7 +37,8 @@ func TestProbe(t *testing.T) {
 	for bytes, want := range map[string]protocol.Match{
 		"NICK joe\r\nUSER joe 0 * :Joe\r\n": protocol.Yes, "NICK joe\r\n": protocol.Maybe, "CAP LS 302\r\n": protocol.Yes, "NI": protocol.Maybe,
 		":irc.example.net NOTICE AUTH :x\r\n": protocol.Yes, "NOTICE AUTH :*** x\r\n": protocol.Yes, "USER joe\r\nPASS x\r\n": protocol.No, "PASS x\r\n": protocol.Maybe,
-		"PASS x\r\nSYST\r\n": protocol.No, "PING\r\n": protocol.No, "GET / HTTP/1.1\r\n": protocol.No, "\x16\x03\x01": protocol.No, ":1\r\n": protocol.No,
+		"PASS x\r\nSYST\r\n": protocol.No, "USER a\nNICK a\n": protocol.Yes,
+		"PRIVMSG bob :\x01DCC SEND x\r\n": protocol.Yes, "PING\r\n": protocol.No, "GET / HTTP/1.1\r\n": protocol.No, "\x16\x03\x01": protocol.No, ":1\r\n": protocol.No,
 	} {
 		if got := probe(&protocol.Peek{Data: []byte(bytes), Over: protocol.TCP, ServerPort: 4711}); got != want {
 			t.Errorf("%q: %d, want %d", bytes, got, want)

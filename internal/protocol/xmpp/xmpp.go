@@ -26,7 +26,7 @@ func Parser() protocol.Parser {
 	}
 }
 
-// probe knows the stream header, which an XML declaration may precede.
+// probe knows the stream header, which an XML declaration may precede; in midstream, on the ports of XMPP, stanzas.
 func probe(p *protocol.Peek) protocol.Match {
 	b := bytes.TrimLeft(p.Data, " \t\r\n")
 	const declaration, header = "<?xml", "<stream:stream"
@@ -45,6 +45,14 @@ func probe(p *protocol.Peek) protocol.Match {
 	switch {
 	case bytes.HasPrefix(b, []byte(header)):
 		return protocol.Yes
+	case p.Port(5222) || p.Port(5269):
+		for _, stanza := range [...]string{"<iq ", "<presence", "<message "} {
+			if bytes.HasPrefix(b, []byte(stanza)) {
+				return protocol.Yes
+			}
+		}
+	}
+	switch {
 	case len(b) < len(header) && bytes.HasPrefix([]byte(header), b) && !p.End && len(p.Data) > 0:
 		return protocol.Maybe
 	}
