@@ -138,11 +138,12 @@ func (s *stream) responseLine(c *protocol.Context, line []byte) bool {
 	}
 	s.now.reset()
 	s.now.answered, s.now.success, s.now.header = true, success, s.now.put(text)
-	if s.waiting > 0 && (s.greeted || c.Midstream) {
+	greeting := !s.greeted && (s.waiting == 0 || isGreeting(text))
+	s.greeted = true
+	if s.waiting > 0 && !greeting {
 		s.now.request, s.now.asked = s.pop(), true
 	}
-	if !s.greeted {
-		s.greeted = true
+	if greeting {
 		if v := software(text); len(v) > 0 {
 			s.tell(c, protocol.ToClient, protocol.Fact{Kind: protocol.ServerSoftware, Text: v})
 		}
@@ -155,6 +156,12 @@ func (s *stream) responseLine(c *protocol.Context, line []byte) bool {
 	}
 	s.emit(c)
 	return success && k == stls && s.now.asked
+}
+
+// isGreeting tells the greeting from the first response that was seen, when a command came before it: either the
+// client did not wait or the greeting was lost.
+func isGreeting(text []byte) bool {
+	return lines.Contains(text, "POP") || lines.Contains(text, "READY") || bytes.IndexByte(text, '<') >= 0 && bytes.IndexByte(text, '@') >= 0
 }
 
 // outcome tells how a login ended.

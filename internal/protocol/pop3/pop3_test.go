@@ -85,6 +85,8 @@ func TestSessions(t *testing.T) {
 func TestOneSided(t *testing.T) {
 	st.Expect(t, "server", st.Run(Parser(), st.Server(greeting+"+OK\r\n+OK 2 messages\r\n1 2\r\n.\r\n-ERR no\r\n")),
 		append(greeted[:2:2], event("", ok("", "")), event("", ok("2 messages", "")), event("", no("no")))...)
+	st.Expect(t, "lost greeting", st.Run(Parser(), st.Client("NOOP\r\n"), st.Server("+OK\r\n")), event(`"command":"NOOP","args":[]`, ok("", "")))
+	st.Expect(t, "early client", st.Run(Parser(), st.Client("NOOP\r\n"), st.Server(greeting+"+OK\r\n")), append(greeted[:2:2], event(`"command":"NOOP","args":[]`, ok("", "")))...)
 	st.Expect(t, "client", st.Run(Parser(), st.Client("USER a\r\nPASS secret\r\n")),
 		"> login a pop3 tried", event(`"command":"USER","args":["a"]`, ""), event(`"command":"PASS","args":[]`, ""))
 }
