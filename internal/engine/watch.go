@@ -14,6 +14,9 @@ type watch struct {
 	conv    judge.Conversation
 	section []byte // the latest protocol section, for alerts that come later
 	tunnel  *packet.Tunnel
+	// What the judge was shown last: it is not shown the same again before the end.
+	shown judge.Phase
+	at    uint32 // conv.Revision
 }
 
 const (
@@ -178,52 +181,68 @@ func (w *worker) addFact(c *judge.Conversation, f *protocol.Fact) bool {
 	switch f.Kind {
 	case protocol.NameSNI, protocol.NameHost, protocol.NameTarget, protocol.NameService:
 		if f.Kind == protocol.NameSNI {
-			c.TLS.Hello = true
+			set(c, &c.TLS.Hello, true)
 		}
 		return addName(c, judge.Name{Text: w.text(f.Text), Source: nameSources[f.Kind], Port: uint16(f.Num)})
 	case protocol.NameCert:
 		if len(c.TLS.CertNames) < maxNames {
 			c.TLS.CertNames = append(c.TLS.CertNames, w.text(f.Text))
+			c.Revision++
 		}
 	case protocol.EncryptedHello:
-		c.TLS.ECH, c.TLS.OuterName = true, w.text(f.Text)
+		set(c, &c.TLS.ECH, true)
+		set(c, &c.TLS.OuterName, w.text(f.Text))
 	case protocol.TLSVersion:
-		c.TLS.Version = uint16(f.Num)
+		set(c, &c.TLS.Version, uint16(f.Num))
 	case protocol.ALPN:
 		if f.Num == 0 {
-			c.TLS.ALPN = w.text(f.Text)
+			set(c, &c.TLS.ALPN, w.text(f.Text))
 		} else if len(c.TLS.Offered) < maxNames {
 			c.TLS.Hello = true
 			c.TLS.Offered = append(c.TLS.Offered, w.text(f.Text))
+			c.Revision++
 		}
 	case protocol.CertIssuer:
-		c.TLS.Cert, c.TLS.Issuer, c.TLS.Subject = true, w.text(f.Text), w.text(f.Aux)
+		set(c, &c.TLS.Cert, true)
+		set(c, &c.TLS.Issuer, w.text(f.Text))
+		set(c, &c.TLS.Subject, w.text(f.Aux))
 	case protocol.CertSPKI:
-		c.TLS.Cert, c.TLS.SPKI = true, w.text(f.Text)
+		set(c, &c.TLS.Cert, true)
+		set(c, &c.TLS.SPKI, w.text(f.Text))
 	case protocol.ClientCert:
-		c.TLS.ClientCert = true
+		set(c, &c.TLS.ClientCert, true)
 	case protocol.Resumed:
-		c.TLS.Resumed = true
+		set(c, &c.TLS.Resumed, true)
 	case protocol.ClientSoftware:
-		c.ClientSoftware = w.text(f.Text)
+		set(c, &c.ClientSoftware, w.text(f.Text))
 	case protocol.ServerSoftware:
-		c.ServerSoftware = w.text(f.Text)
+		set(c, &c.ServerSoftware, w.text(f.Text))
 	case protocol.HostKey:
-		c.HostKey = w.text(f.Text)
+		set(c, &c.HostKey, w.text(f.Text))
 	case protocol.Version:
-		c.Version = w.text(f.Text)
+		set(c, &c.Version, w.text(f.Text))
 	case protocol.Login:
 		if len(c.Logins) < maxNames {
 			c.Logins = append(c.Logins, judge.Login{User: w.text(f.Text), Mechanism: w.text(f.Aux), Outcome: uint8(f.Num)})
+			c.Revision++
 			return true
 		}
 	case protocol.File:
 		if len(c.Files) < maxNames {
 			c.Files = append(c.Files, judge.File{Name: w.text(f.Text), SHA256: w.text(f.Aux), Size: f.Num})
+			c.Revision++
 			return true
 		}
 	}
 	return false
+}
+
+// set changes a part of a conversation, and its revision if that is news.
+func set[T comparable](c *judge.Conversation, at *T, v T) {
+	if *at != v {
+		*at = v
+		c.Revision++
+	}
 }
 
 func addName(c *judge.Conversation, n judge.Name) bool {
@@ -239,12 +258,17 @@ func addName(c *judge.Conversation, n judge.Name) bool {
 		return false
 	}
 	c.Names = append(c.Names, n)
+	c.Revision++
 	return true
 }
 
 // submit puts the conversation as it stands before the judge.
 func (w *worker) submit(wt *watch, f *flows.Flow, p *packet.Packet, phase judge.Phase, r *record) {
 	w.update(wt, f, phase)
+	if phase != judge.Ended && phase <= wt.shown && wt.conv.Revision == wt.at {
+		return
+	}
+	wt.shown, wt.at = phase, wt.conv.Revision
 	if r == nil {
 		r = w.record("")
 	}
@@ -257,18 +281,24 @@ func (w *worker) update(wt *watch, f *flows.Flow, phase judge.Phase) {
 	c := &wt.conv
 	if c.ID == 0 {
 		c.ID = flowID(f)
+		c.Revision++
 	}
 	c.Packet, c.Phase = w.num, phase
 	c.Start, c.Now = f.First, w.clock
 	c.Proto, c.Client, c.Server = f.Proto, f.ClientAddr(), f.ServerAddr()
 	c.VLAN = f.VLAN[0]
-	c.RolesInferred, c.Midstream, c.OneWay = f.RolesInferred(), f.Midstream(), f.OneWay()
-	c.Gap = f.Gap(protocol.ToServer) || f.Gap(protocol.ToClient)
-	c.App, c.AppBefore = w.table.App(f.App), w.table.App(f.AppBefore)
+	set(c, &c.RolesInferred, f.RolesInferred())
+	set(c, &c.Midstream, f.Midstream())
+	set(c, &c.OneWay, f.OneWay())
+	set(c, &c.Gap, f.Gap(protocol.ToServer) || f.Gap(protocol.ToClient))
+	set(c, &c.App, w.table.App(f.App))
+	set(c, &c.AppBefore, w.table.App(f.AppBefore))
+	set(c, &c.PayloadToServer, f.Payload(protocol.ToServer))
+	set(c, &c.PayloadToClient, f.Payload(protocol.ToClient))
+	set(c, &c.Refused, f.Refused())
+	set(c, &c.Established, f.Established())
 	c.PktsToServer, c.PktsToClient = uint64(f.Packets[0]), uint64(f.Packets[1])
 	c.BytesToServer, c.BytesToClient = f.Bytes[0], f.Bytes[1]
-	c.PayloadToServer, c.PayloadToClient = f.Payload(protocol.ToServer), f.Payload(protocol.ToClient)
-	c.Refused, c.Established = f.Refused(), f.Established()
 }
 
 // evidence collects what an alert shows beside the judgement.

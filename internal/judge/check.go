@@ -17,6 +17,7 @@ type check struct {
 	// The certificate is to be of one of these issuers or keys.
 	pinned     bool
 	clientAuth bool
+	late       bool // something about it is decided only when the conversation has ended
 }
 
 func (j *Judge) compile(e *allowlist.Entry) check {
@@ -30,6 +31,7 @@ func (j *Judge) compile(e *allowlist.Entry) check {
 		k.minVersion = tlsVersion(t.MinVersion)
 		k.pinned = len(t.Issuers)+len(t.SPKISHA256) > 0
 		k.clientAuth = t.ClientAuth != nil && *t.ClientAuth
+		k.late = k.pinned || k.clientAuth
 	}
 	return k
 }

@@ -56,6 +56,9 @@ type Conversation struct {
 	ID     uint64
 	Packet uint64
 	Phase  Phase
+	// Revision counts the changes of anything here but Packet, Phase, Now and the counters of packets and bytes; 0:
+	// not counted. What has not changed since it was decided is not judged again.
+	Revision uint32
 	// Start is the time of the first packet, Now that of this evidence; ns since the Unix epoch.
 	Start, Now int64
 	// Proto is the IP protocol. Client initiated the conversation if Roles is RolesSeen; ports are 0 where there are none.

@@ -37,6 +37,7 @@ type Judge struct {
 	folds  folds
 	seen   alerted
 	report tally
+	memory memory
 
 	start   int64 // the first time that was seen
 	started bool
@@ -81,6 +82,7 @@ func (j *Judge) Restart() {
 	j.seen = newAlerted(j.cfg.MaxConversations)
 	j.moved = map[netip.Addr][]allowlist.HostBinding{}
 	j.pending = map[uint64][]pendingQuestion{}
+	j.memory.clear()
 	j.start, j.started = 0, false
 }
 
@@ -93,6 +95,7 @@ func (j *Judge) Swap(table *allowlist.Table) {
 	}
 	clear(j.moved)
 	clear(j.pending) // they cite entries of the table before
+	j.memory.compile(table)
 	j.report.swap(table)
 }
 
@@ -207,6 +210,9 @@ func (j *Judge) tick(now int64) {
 // change them, once for each rule.
 func (j *Judge) Conversation(c *Conversation) Outcome {
 	j.tick(c.Start)
+	if out, known := j.recall(c); known {
+		return out
+	}
 	j.findings, j.alerts = j.findings[:0], j.alerts[:0]
 	client := netip.AddrPortFrom(c.Client.Addr().Unmap().WithZone(""), c.Client.Port())
 	server := netip.AddrPortFrom(c.Server.Addr().Unmap().WithZone(""), c.Server.Port())
@@ -265,6 +271,9 @@ func (j *Judge) Conversation(c *Conversation) Outcome {
 		j.questions(c.ID, c.Now, server, c.Proto, true)
 	}
 	out.Alerts = j.alerts
+	if out.Verdict == Expected && c.Phase != Ended && c.Revision != 0 {
+		j.remember(c)
+	}
 	return j.settle(c, out)
 }
 

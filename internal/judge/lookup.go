@@ -77,6 +77,7 @@ func (j *Judge) ask(l *Lookup, f finding) {
 		j.raiseQuestion(l.ID, l.Now, l.Resolver, l.Proto, &f)
 		return
 	}
+	j.memory.forget(l.ID)
 	j.pending[l.ID] = append(waiting, pendingQuestion{l.Now, f.name, f.rule, f.entry, f.failed})
 }
 

@@ -118,6 +118,7 @@ func (j *Judge) raiseQuestion(id uint64, now int64, resolver netip.AddrPort, pro
 		return
 	}
 	j.seen.wrote(id)
+	j.memory.forget(id)
 	a := j.alert(f, f.rule, nil, now, folded, full)
 	a.Source, a.Target = netip.AddrPortFrom(f.host.addr, 0), resolver
 	a.Peer, a.Proto, a.Asked, a.App = resolver, proto, true, "dns"
