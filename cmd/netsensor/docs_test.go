@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -127,4 +128,52 @@ func hasHeading(page []byte, anchor string) bool {
 		}
 	}
 	return false
+}
+
+// TestMembersOfParsersAreDocumented looks for the keys that the registered parsers can write, whether or not a capture
+// of ours makes them, and for the events' names.
+func TestMembersOfParsersAreDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/eve.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{}
+	for _, row := range regexp.MustCompile(`(?m)^\| ([^|]+) \|`).FindAllSubmatch(page, -1) {
+		for _, code := range regexp.MustCompile("`([^`]+)`").FindAllSubmatch(row[1], -1) {
+			for key := range strings.SplitSeq(string(code[1]), ".") {
+				known[strings.TrimSuffix(key, "[]")] = true
+			}
+		}
+	}
+	registry, err := os.ReadFile("registry.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key := regexp.MustCompile(`\.(?:Str|StrIf|Bytes|BytesIf|Int|Uint|Bool|True|Addr|Time|Hex|Strs|Begin|Key)\("(\w+)"|"([a-z][a-z0-9_]*)":`)
+	event := regexp.MustCompile(`Event: +"(\w+)"`)
+	for _, pkg := range regexp.MustCompile(`"netsensor/(internal/[\w/]+)"`).FindAllSubmatch(registry, -1) {
+		files, err := filepath.Glob(filepath.Join("../..", string(pkg[1]), "*.go"))
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: no files: %v", pkg[1], err)
+		}
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if strings.HasSuffix(file, "_test.go") || !bytes.Contains(text, []byte("internal/eve")) && !bytes.Contains(text, []byte("Event:")) {
+				continue
+			}
+			for _, m := range key.FindAllSubmatch(text, -1) {
+				if k := string(m[1]) + string(m[2]); !known[k] {
+					t.Errorf("%s: docs/eve.md has no member %q", file, k)
+				}
+			}
+			for _, m := range event.FindAllSubmatch(text, -1) {
+				if !slices.Contains(eventTypes(), string(m[1])) {
+					t.Errorf("%s: --events does not know %q", file, m[1])
+				}
+			}
+		}
+	}
 }

@@ -207,4 +207,3 @@ func promised(page []byte) map[string]map[string]bool {
 	}
 	return want
 }
-
