@@ -121,6 +121,7 @@ func (s *stream) bodyLine(c *protocol.Context, line []byte, long bool) {
 		}
 	}
 	s.message.write(line, !long)
+	s.fileEnded(c)
 }
 
 // beginChunk takes BDAT (RFC 3030, section 2).
@@ -139,7 +140,10 @@ func (s *stream) beginChunk(c *protocol.Context, args []byte) {
 func (s *stream) chunk(c *protocol.Context, b []byte) int {
 	if !s.message.wants() {
 		s.reader[protocol.ToServer].Skipped()
-		n := min(s.left, max(int64(len(b)), maxSkip))
+		n := s.left
+		if n > int64(len(b)) {
+			n = min(n-1, max(int64(len(b)), maxSkip)) // the last byte is to be seen: then the chunk is whole
+		}
 		s.advance(c, n)
 		return int(n)
 	}
@@ -162,6 +166,7 @@ func (s *stream) chunk(c *protocol.Context, b []byte) int {
 			s.reader[protocol.ToServer].KeepRest()
 		}
 		s.message.write(line, !long)
+		s.fileEnded(c)
 		n += k
 	}
 	s.unread = len(b) - n

@@ -23,13 +23,16 @@ type message struct {
 	complete bool // its end too
 	within   bool // in the middle of a line of the content
 	started  bool // the content has begun
-	body     bool // the header is over
+	body     bool // the header, of the message or of a part, is over
+	inParts  bool // it is a part's header
 	holes    bool
 	header   int // bytes of it
 	from     span
 	rcpt     []span
 	author   span
 	to, cc   []span
+	files    []span // names
+	parts    *parts // made when it is needed first, then kept
 	text     []byte // what the spans point to
 	field    []byte // the header field that is being read
 }
@@ -39,7 +42,10 @@ func (m *message) reset() {
 	if cap(text) > keepText {
 		text = nil
 	}
-	*m = message{rcpt: m.rcpt[:0], to: m.to[:0], cc: m.cc[:0], text: text[:0], field: field[:0]}
+	if m.parts != nil {
+		m.parts.reset()
+	}
+	*m = message{rcpt: m.rcpt[:0], to: m.to[:0], cc: m.cc[:0], files: m.files[:0], parts: m.parts, text: text[:0], field: field[:0]}
 	if cap(m.rcpt) > maxPending {
 		m.rcpt = nil
 	}
@@ -76,12 +82,16 @@ func (m *message) recipient(to []byte) {
 }
 
 // wants reports whether the content's next bytes are of interest.
-func (m *message) wants() bool { return !m.body }
+func (m *message) wants() bool { return !m.body || m.parts != nil && m.parts.wants() }
 
-// lost says that bytes of the content are missing. The end of the header may be among them.
-func (m *message) lost() {
+// lost says that n bytes of the content are missing, 0 where nobody knows how many. The end of a header may be among
+// them.
+func (m *message) lost(n int64) {
 	m.started, m.holes, m.body, m.within = true, true, true, false
 	m.field = m.field[:0]
+	if m.parts != nil {
+		m.parts.lost(n)
+	}
 }
 
 // write takes a line of the content, or a piece of one.
@@ -89,7 +99,19 @@ func (m *message) write(b []byte, whole bool) {
 	m.started = true
 	first := !m.within
 	m.within = !whole
+	if first && m.parts != nil {
+		if found, more := m.parts.delimiter(b); found {
+			m.parts.end(true)
+			m.takeField()
+			m.parts.header()
+			m.body, m.inParts, m.header = !more, true, 0
+			return
+		}
+	}
 	if m.body {
+		if m.parts != nil && m.parts.open {
+			m.parts.data(b, whole)
+		}
 		return
 	}
 	m.header += len(b) + 2
@@ -99,6 +121,9 @@ func (m *message) write(b []byte, whole bool) {
 	case first && len(b) == 0 && whole:
 		m.takeField()
 		m.body = true
+		if m.parts != nil {
+			m.parts.body()
+		}
 		return
 	case first && len(b) > 0 && (b[0] == ' ' || b[0] == '\t'):
 		// A fold (RFC 5322, section 2.2.3); line ends go, blanks stay.
@@ -126,6 +151,12 @@ func (m *message) takeField() {
 	}
 	name, value := lines.Trim(f[:colon]), lines.Trim(f[colon+1:])
 	switch {
+	case lines.Begins(name, "CONTENT-"):
+		if m.parts == nil {
+			m.parts = new(parts)
+		}
+		m.parts.field(name, value)
+	case m.inParts:
 	case lines.Is(name, "FROM"):
 		if m.author == (span{}) {
 			m.author, _ = m.put(value)
@@ -157,6 +188,9 @@ func (m *message) finish() {
 	if !m.body && !m.within {
 		m.takeField()
 	}
+	if m.parts != nil {
+		m.parts.end(m.complete && m.parts.depth == 0)
+	}
 }
 
 // AppendEVE appends the members "smtp" and, once content was seen, "email".
@@ -179,6 +213,7 @@ func (s *stream) AppendEVE(dst []byte, o *eve.Options) []byte {
 	w.BytesIf("from", m.get(m.author))
 	m.list(&w, "to", m.to)
 	m.list(&w, "cc", m.cc)
+	m.list(&w, "attachment", m.files)
 	return w.Close()
 }
 

@@ -101,13 +101,14 @@ type stream struct {
 	next    int // number of the next mail transaction
 	obs     protocol.Observation
 	fact    [1]protocol.Fact
+	moved   file
 }
 
 // Reset implements protocol.Stream.
 func (s *stream) Reset() {
 	s.login.Reset()
 	s.message.reset()
-	*s = stream{login: s.login, helo: s.helo[:0], message: s.message}
+	*s = stream{login: s.login, helo: s.helo[:0], message: s.message, moved: file{sum: s.moved.sum[:0]}}
 }
 
 // Feed implements protocol.Stream.
@@ -146,7 +147,7 @@ func (s *stream) Gap(c *protocol.Context, d protocol.Dir, n int) protocol.Status
 	}
 	switch s.state {
 	case inChunk:
-		s.message.lost()
+		s.message.lost(int64(n))
 		if missing := int64(n) + int64(s.unread); n > 0 && missing <= s.left {
 			s.reader[d].Skipped()
 			s.unread = 0
@@ -155,7 +156,7 @@ func (s *stream) Gap(c *protocol.Context, d protocol.Dir, n int) protocol.Status
 		}
 		s.state = commands
 	case inBody:
-		s.message.lost()
+		s.message.lost(int64(n))
 		s.dirty = true
 	case authenticating:
 		s.state = commands
@@ -177,6 +178,7 @@ func (s *stream) finish(c *protocol.Context) {
 // emit writes the event of the mail transaction and ends it.
 func (s *stream) emit(c *protocol.Context) {
 	s.message.finish()
+	s.fileEnded(c)
 	s.obs = protocol.Observation{Event: "smtp", TxID: s.next, Detail: s}
 	c.Sink.Observe(&s.obs)
 	s.message.reset()
