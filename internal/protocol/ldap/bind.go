@@ -7,6 +7,7 @@ import (
 	"netsensor/internal/eve"
 	"netsensor/internal/protocol"
 	"netsensor/internal/protocol/ber"
+	"netsensor/internal/protocol/krb5"
 	"netsensor/internal/protocol/ntlm"
 	"netsensor/internal/protocol/saslname"
 )
@@ -75,6 +76,18 @@ func (s *stream) ntlm(c *protocol.Context, d protocol.Dir, token []byte) {
 	s.tried(c, d, viaNTLM)
 }
 
+// server tells the host that a Kerberos ticket is for.
+func (s *stream) server(c *protocol.Context, d protocol.Dir, token []byte) {
+	_, name, ok := krb5.Service(token)
+	if !ok {
+		return
+	}
+	krb5.Element(&name) // "ldap"
+	if host, ok := krb5.Element(&name); ok && len(host) > 0 && len(host) <= maxUser {
+		s.observe(c, d, protocol.Fact{Kind: protocol.NameService, Text: host})
+	}
+}
+
 // saslUser takes the user from a mechanism's response, if it is there.
 func (s *stream) saslUser(c *protocol.Context, d protocol.Dir, mechanism, token []byte) {
 	l := &s.login
@@ -83,6 +96,7 @@ func (s *stream) saslUser(c *protocol.Context, d protocol.Dir, mechanism, token 
 	case len(token) == 0:
 	case bytes.HasPrefix(mechanism, []byte("GSS")), bytes.Equal(mechanism, []byte("NTLM")):
 		s.ntlm(c, d, token)
+		s.server(c, d, token)
 		return
 	case bytes.Equal(mechanism, []byte("DIGEST-MD5")):
 		_, v, _ := bytes.Cut(token, []byte(`username="`))

@@ -1,6 +1,8 @@
 package smb
 
 import (
+	"bytes"
+
 	"netsensor/internal/protocol"
 	"netsensor/internal/protocol/krb5"
 	"netsensor/internal/protocol/ntlm"
@@ -207,9 +209,9 @@ func (s *stream) login(c *protocol.Context, d protocol.Dir, t *transaction, toke
 			break
 		}
 		t.service = append(append(t.service, part[:min(len(part), maxName)]...), 0)
-		s.name = append(s.name[:0], part...)
+		s.name = append(s.name[:0], part[:min(len(part), maxName)]...)
 	}
-	if len(s.name) > 0 && len(s.name) <= maxName {
+	if bytes.IndexByte(t.service, 0) < len(t.service)-1 { // "cifs" and a host
 		s.observe(c, d, protocol.Fact{Kind: protocol.NameService, Text: s.name})
 	}
 }
