@@ -77,6 +77,11 @@ func probe(p *protocol.Peek) protocol.Match {
 		return protocol.Yes
 	case p.Midstream && b[0] == 1 && known(class) && method%10 <= 1 && method >= 10 && method <= 120 &&
 		size >= 4 && uint64(size)+8 <= uint64(len(b)) && b[7+size] == frameEnd:
+		if class == classBasic {
+			// Publish and ack come from clients, return, deliver and get-ok from servers.
+			p.Reversed = (method == 40 || method == 80) && p.Dir == protocol.ToClient ||
+				(method == 50 || method == 60 || method == 71) && p.Dir == protocol.ToServer
+		}
 		return protocol.Yes
 	}
 	return protocol.No
@@ -84,7 +89,7 @@ func probe(p *protocol.Peek) protocol.Match {
 
 func known(class uint16) bool {
 	switch class {
-	case classConnection, 20, 40, 50, 60, 85, 90:
+	case classConnection, 20, 40, 50, classBasic, 85, 90:
 		return true
 	}
 	return false

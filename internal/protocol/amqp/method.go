@@ -11,6 +11,7 @@ import (
 // Class and methods of 0-9-1 that are read.
 const (
 	classConnection = 10
+	classBasic      = 60
 	methodStart     = 10
 	methodStartOK   = 11
 	methodTune      = 30
