@@ -15,9 +15,9 @@ import (
 
 // eventTypes are the event_type values that --events knows.
 func eventTypes() []string {
-	return []string{"alert", "anomaly", "dcerpc", "dhcp", "dns", "engine", "fileinfo", "flow", "ftp", "ftp_data", "http", "ike", "krb5", "ldap",
-		"llmnr", "mdns", "modbus", "mqtt", "netflow", "ntp", "pgsql", "pop3", "quic", "rdp", "rfb", "sip", "smb", "smtp", "snmp", "ssh", "stats",
-		"tftp", "tls", "websocket"}
+	return []string{"alert", "anomaly", "bittorrent_dht", "dcerpc", "dhcp", "dns", "engine", "fileinfo", "flow", "ftp", "http", "ike", "krb5",
+		"ldap", "llmnr", "mdns", "modbus", "mqtt", "netflow", "pgsql", "pop3", "quic", "rdp", "rfb", "sip", "smb", "smtp", "snmp", "ssh",
+		"stats", "tftp", "tls"}
 }
 
 // summarise says on a screen's worth of lines what a replay saw and judged.
