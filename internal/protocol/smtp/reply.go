@@ -100,7 +100,14 @@ func software(text []byte) []byte {
 		return nil // the word goes on
 	}
 	v := lines.Product(rest)
-	for _, w := range [...]string{"READY", "SERVER", "SERVICE", "SPOKEN", "MAIL", "IS", "AT", "ON", "SMTP", "MTA", "NO", "WELCOME"} {
+	// Some servers put a queue's or a connection's number there.
+	name, _ := lines.Word(v)
+	for _, c := range name {
+		if c >= '0' && c <= '9' || c == '_' || c == '.' {
+			return nil
+		}
+	}
+	for _, w := range [...]string{"READY", "SERVER", "SERVICE", "SPOKEN", "MAIL", "IS", "AT", "ON", "SMTP", "MTA", "NO", "WELCOME", "RECEIVER"} {
 		if lines.Is(v, w) {
 			return nil
 		}

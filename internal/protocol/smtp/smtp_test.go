@@ -158,3 +158,14 @@ func BenchmarkMail(b *testing.B) {
 }
 
 func FuzzStream(f *testing.F) { st.Fuzz(f, Parser(), mailSession, chunkSession, loginSession) }
+
+func TestSoftware(t *testing.T) {
+	for in, want := range map[string]string{
+		"mx.example.com ESMTP Postfix (Debian/GNU)": "Postfix", "x Microsoft ESMTP MAIL Service, Version: 6.0.3790.1830 ready": "Microsoft ESMTP MAIL Service, Version: 6.0.3790.1830",
+		"mx.example.com ESMTP v9si4604526wah.36": "", "x ESMTP ready": "", "smtp.example.com": "", "x ESMTP Sendmail 8.14.3/8.14.3; Mon": "Sendmail 8.14.3/8.14.3", "x ESMTP": "",
+	} {
+		if got := string(software([]byte(in))); got != want {
+			t.Errorf("%q: %q, want %q", in, got, want)
+		}
+	}
+}

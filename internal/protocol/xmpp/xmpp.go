@@ -248,9 +248,9 @@ func attribute(b []byte, name string) []byte {
 	}
 }
 
-// domain tells, once, for which domain the stream is.
+// domain tells, once, for which domain the stream is. An address is no name.
 func (s *stream) domain(c *protocol.Context, d protocol.Dir, name []byte) {
-	if len(name) == 0 || bytes.EqualFold(name, s.name) {
+	if len(bytes.Trim(name, "0123456789.")) == 0 || bytes.EqualFold(name, s.name) {
 		return
 	}
 	s.name = append(s.name[:0], name...)
