@@ -70,7 +70,7 @@ func probe(p *protocol.Peek) protocol.Match {
 	switch {
 	case b[0] == registerSession && length == 4 && len(b) >= headerLen+4 && binary.LittleEndian.Uint32(b[headerLen:]) == 1:
 		return protocol.Yes
-	case b[0] == listIdentity && session == 0 && len(b) == headerLen+length && (length == 0 || length > offProduct && b[headerLen+2] == itemIdentity):
+	case p.Over == protocol.UDP && b[0] == listIdentity && session == 0 && len(b) == headerLen+length && (length == 0 || length > offProduct && b[headerLen+2] == itemIdentity):
 		return protocol.Yes
 	}
 	return protocol.No

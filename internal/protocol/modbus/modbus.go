@@ -17,6 +17,8 @@ const (
 	headerLen   = 6
 	minLength   = 2
 	maxLength   = 254
+	// maxVendor is the longest that is stepped over: some vendors' functions are longer than the specification allows.
+	maxVendor = 4 << 10
 )
 
 // maxPending bounds the requests that wait for a response; the oldest is told of alone.
@@ -101,7 +103,7 @@ func (s *stream) Feed(c *protocol.Context, d protocol.Dir, b []byte) (int, proto
 			return len(b), protocol.More
 		}
 		length := int(binary.BigEndian.Uint16(unread[offLength:]))
-		if binary.BigEndian.Uint16(unread[offProtocol:]) != 0 || length < minLength || length > maxLength {
+		if binary.BigEndian.Uint16(unread[offProtocol:]) != 0 || length < minLength || length > maxVendor {
 			if s.lost[d] {
 				return len(b), protocol.More // not at the beginning of a message
 			}
@@ -114,6 +116,12 @@ func (s *stream) Feed(c *protocol.Context, d protocol.Dir, b []byte) (int, proto
 			return n, protocol.Failed
 		}
 		s.lost[d] = false
+		if length > maxLength {
+			if n += headerLen + length; n > len(b) {
+				return n, protocol.More
+			}
+			continue
+		}
 		if len(unread) < headerLen+length {
 			c.Need = headerLen + length
 			return n, protocol.More

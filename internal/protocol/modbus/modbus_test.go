@@ -1,6 +1,7 @@
 package modbus
 
 import (
+	"strings"
 	"testing"
 
 	"netsensor/internal/protocol"
@@ -43,6 +44,9 @@ func TestExchanges(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 	streamtest.Expect(t, "not Modbus", streamtest.Run(Parser(), streamtest.Client(adu(1, "\x07"), "HTTP/1.1")), "> !invalid_protocol_id", streamtest.Run(Parser(), streamtest.Client(adu(1, "\x07")))[0])
+	vendor := streamtest.Client("\x00\x07\x00\x00\x02\x00\x11\x5a", strings.Repeat("x", 510), adu(1, "\x07"))
+	streamtest.Expect(t, "longer than allowed", streamtest.Run(Parser(), vendor), streamtest.Run(Parser(), streamtest.Client(adu(1, "\x07")))...)
+	streamtest.Expect(t, "longer than allowed, cut", streamtest.Run(Parser(), streamtest.Cut([]streamtest.Step{vendor}, func() int { return 100 })...), streamtest.Run(Parser(), vendor)...)
 	streamtest.Expect(t, "loss", streamtest.Run(Parser(), streamtest.Server(adu(1, "\x03\x04")), streamtest.Lose(protocol.ToClient, 3), streamtest.Server("rest"), streamtest.Server(adu(9, "\x06\x00\x01\x01\xf4"))),
 		`< modbus{"modbus":{"id":0,"response":{"transaction_id":1,`+head+`"function_raw":3,"function_code":"RdHoldRegs","access_type":"READ | HOLDING","category":"PUBLIC_ASSIGNED","error_flags":"NONE","read":{"data":""}}}}`,
 		`< modbus{"modbus":{"id":1,"response":{"transaction_id":9`+write[len(`{"transaction_id":2`):]+`}}`)

@@ -99,7 +99,7 @@ func classic(p *protocol.Peek, b []byte) bool {
 	attributes := 0
 	for rest := b[headerLen:]; len(rest) > 0; attributes++ {
 		kind, _, next, ok := attribute(rest)
-		if !ok || kind == 0 || kind > 0x000b && kind < 0x8000 {
+		if !ok || !p.Port(port) && (kind == 0 || kind > 0x000b && kind < 0x8000) {
 			return false
 		}
 		rest = next
