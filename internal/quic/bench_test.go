@@ -34,7 +34,7 @@ func BenchmarkConnection(b *testing.B) {
 func BenchmarkOpen(b *testing.B) {
 	id := unhex(b, dcid)
 	packet := initialPacket(b, version1, id, id, nil, "client in", 0, pad(nil))
-	_, k := derive(version1, id)
+	k := clientKeys(version1, id)
 	h, _ := parseLongHeader(packet)
 	var plain, header []byte
 	b.ReportAllocs()

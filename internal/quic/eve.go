@@ -43,11 +43,11 @@ func (d *detail) AppendEVE(dst []byte, _ *eve.Options) []byte {
 		dst = append(dst, `}],`...)
 	}
 	if d.client != nil {
-		dst = append(dst, d.client.JA3JSON()...)
-		dst = append(dst, d.client.JA4JSON()...)
+		dst = d.client.AppendJA3(dst)
+		dst = d.client.AppendJA4(dst)
 	}
 	if d.server != nil {
-		dst = append(dst, d.server.JA3SJSON()...)
+		dst = append(dst, d.server.JA3S()...)
 	}
 	if len(d.exts) > 0 {
 		dst = append(dst, `"extensions":[`...)

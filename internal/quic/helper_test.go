@@ -173,3 +173,8 @@ func (n *notes) want(t *testing.T, events ...string) {
 		}
 	}
 }
+
+func clientKeys(v version, dcid []byte) keys {
+	secret := newInitialSecret(v, dcid)
+	return secret.keys(v, clientLabel)
+}

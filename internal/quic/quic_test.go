@@ -39,7 +39,7 @@ func TestVectors(t *testing.T) {
 		if err != nil || h.typ != initial || h.end != len(packet) {
 			t.Fatalf("%x: %+v, %v", c.v, h, err)
 		}
-		_, k := derive(h.version, h.dcid)
+		k := clientKeys(h.version, h.dcid)
 		got, header, err := k.open(nil, nil, packet, h.pn)
 		if err != nil || !bytes.Equal(got, payload) || hex.EncodeToString(header) != c.header {
 			t.Errorf("%x: header %x, %v", c.v, header, err)
@@ -263,7 +263,7 @@ func FuzzStream(f *testing.F) {
 			s.Feed(&c, protocol.ToClient, b)
 		} else { // what is inside of a packet, once for each dialect and side
 			for _, v := range []version{version1, q050, t051} {
-				s.version, s.client = v, nil
+				s.version, s.client = v, keys{}
 				s.frames(&c, protocol.ToServer, b)
 				s.frames(&c, protocol.ToClient, b)
 				s.End(&c)

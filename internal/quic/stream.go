@@ -36,18 +36,20 @@ type stream struct {
 	detail detail
 	obs    protocol.Observation
 	facts  []protocol.Fact
+	hello  tls.ClientHello // valid within begin
+	shape  tls.Fingerprint
 	plain  []byte // decrypted payload
 	header []byte
 
 	version        version // of the keys
 	dcid           [maxCID]byte
 	dcidLen        int
-	secret         initialSecret
-	client, server *keys
+	secret         secret
+	client, server keys
+	trial          keys // of a packet that may begin another connection
 	clientDir      protocol.Dir
 	crypto         [2]half // of client and server
 
-	sni                      []byte
 	attempts, failures       int
 	quiet                    int
 	seen                     version // of any packet
@@ -63,14 +65,17 @@ func (s *stream) Reset() {
 		s.crypto[i].Reset()
 		s.crypto[i].done = 0
 	}
-	crypto, plain, sni, facts := s.crypto, s.plain[:0], s.sni[:0], s.facts[:0]
+	crypto, plain, facts := s.crypto, s.plain[:0], s.facts[:0]
 	if cap(plain) > keptBuffer {
 		plain = nil
 	}
 	if cap(facts) > 64 {
 		facts = nil
 	}
-	*s = stream{cache: s.cache, crypto: crypto, plain: plain, header: s.header[:0], sni: sni, facts: facts}
+	s.shape.Reset()
+	*s = stream{
+		cache: s.cache, crypto: crypto, plain: plain, header: s.header[:0], facts: facts, shape: s.shape,
+	}
 }
 
 // Gap implements protocol.Stream.
@@ -129,26 +134,26 @@ func (s *stream) initial(c *protocol.Context, d protocol.Dir, h header, packet [
 	if h.version.salt() == "" {
 		return
 	}
-	if s.client != nil && h.version != s.version {
+	if s.client.valid() && h.version != s.version {
 		s.change(h.version) // compatible version negotiation, RFC 9368
 	}
-	if s.client != nil {
+	if s.client.valid() {
 		if d != s.clientDir {
-			if s.server == nil {
-				s.server, _ = s.secret.keys(s.version, serverLabel)
+			if !s.server.valid() {
+				s.server = s.secret.keys(s.version, serverLabel)
 			}
-			if s.open(s.server, h, packet) {
+			if s.open(&s.server, h, packet) {
 				s.frames(c, d, s.plain)
 				return
 			}
-		} else if s.open(s.client, h, packet) {
+		} else if s.open(&s.client, h, packet) {
 			s.frames(c, d, s.plain)
 			return
 		}
 	}
 	// The first packet of a connection, another try after a Retry, or another connection between the same ports.
 	// Servers choose their clients' connection IDs at random, so this cannot succeed with a server's packet.
-	if len(h.dcid) == 0 || s.client != nil && bytes.Equal(h.dcid, s.dcid[:s.dcidLen]) && d == s.clientDir {
+	if len(h.dcid) == 0 || s.client.valid() && bytes.Equal(h.dcid, s.dcid[:s.dcidLen]) && d == s.clientDir {
 		s.failures++
 		return
 	}
@@ -157,12 +162,13 @@ func (s *stream) initial(c *protocol.Context, d protocol.Dir, h header, packet [
 		return
 	}
 	s.attempts++
-	secret, k := derive(h.version, h.dcid)
-	if !s.open(k, h, packet) {
+	initial := newInitialSecret(h.version, h.dcid)
+	s.trial = initial.keys(h.version, clientLabel)
+	if !s.open(&s.trial, h, packet) {
 		s.failures++
 		return
 	}
-	s.secret, s.client, s.server, s.version, s.clientDir = secret, k, nil, h.version, d
+	s.secret, s.client, s.server, s.version, s.clientDir = initial, s.trial, keys{}, h.version, d
 	s.dcidLen = copy(s.dcid[:], h.dcid)
 	s.clientHello, s.serverHello = false, false
 	for i := range s.crypto {
@@ -172,35 +178,18 @@ func (s *stream) initial(c *protocol.Context, d protocol.Dir, h header, packet [
 	s.frames(c, d, s.plain)
 }
 
-// derive returns the secret and the client's keys, which are nil if there are none.
-func derive(v version, dcid []byte) (initialSecret, *keys) {
-	secret, err := newInitialSecret(v, dcid)
-	if err != nil {
-		return secret, nil
-	}
-	k, err := secret.keys(v, clientLabel)
-	if err != nil {
-		return secret, nil
-	}
-	return secret, k
-}
-
 // change replaces the keys by those of another version.
 func (s *stream) change(v version) {
 	if s.attempts >= maxAttempts {
 		return
 	}
 	s.attempts++
-	if secret, k := derive(v, s.dcid[:s.dcidLen]); k != nil {
-		s.secret, s.client, s.server, s.version = secret, k, nil, v
-	}
+	s.secret, s.version = newInitialSecret(v, s.dcid[:s.dcidLen]), v
+	s.client, s.server = s.secret.keys(v, clientLabel), keys{}
 }
 
 // open decrypts a packet into s.plain.
 func (s *stream) open(k *keys, h header, packet []byte) bool {
-	if k == nil {
-		return false
-	}
 	plain, head, err := k.open(s.plain[:0], s.header[:0], packet, h.pn)
 	s.header = head[:0]
 	if err != nil {
@@ -222,7 +211,7 @@ func (s *stream) frames(c *protocol.Context, d protocol.Dir, b []byte) {
 	cryptoFrames(b, google, func(offset int, data []byte) { got = h.Add(offset, data) })
 	if s.version == q050 {
 		if !server && !s.clientHello {
-			s.hello(c, d, s.version, got)
+			s.takeCHLO(c, d, s.version, got)
 		}
 		return
 	}
@@ -242,24 +231,7 @@ func (s *stream) message(c *protocol.Context, d protocol.Dir, server bool, msg [
 	s.quiet = 0
 	switch {
 	case msg[0] == typeClientHello && !server && !s.clientHello:
-		h, err := tls.ParseClientHello(msg)
-		if err != nil {
-			s.obs = protocol.Observation{Dir: d, TxID: protocol.NoTx, Anomaly: "error_on_data"}
-			c.Sink.Observe(&s.obs)
-			return
-		}
-		s.clientHello = true
-		f := s.cache.Client(&h, tls.OverQUIC)
-		s.detail = detail{version: s.version, sni: h.ServerName, client: f, exts: h.Extensions, hello: &h}
-		switch {
-		case h.EncryptedName():
-			s.facts = append(s.facts, protocol.Fact{Kind: protocol.EncryptedHello, Text: h.ServerName})
-		case len(h.ServerName) > 0:
-			s.facts = append(s.facts, protocol.Fact{Kind: protocol.NameSNI, Text: h.ServerName})
-		}
-		s.facts = append(s.facts, f.Offered...)
-		s.facts = append(s.facts, protocol.Fact{Kind: protocol.Encrypted})
-		s.emit(c, d)
+		s.clientHello = s.begin(c, d, msg)
 	case msg[0] == typeServerHello && server && !s.serverHello:
 		h, err := tls.ParseServerHello(msg)
 		if err != nil || h.Retry {
@@ -275,17 +247,40 @@ func (s *stream) message(c *protocol.Context, d protocol.Dir, server bool, msg [
 	}
 }
 
+// begin takes a ClientHello, and reports whether it is one.
+func (s *stream) begin(c *protocol.Context, d protocol.Dir, msg []byte) bool {
+	var err error
+	if s.hello, err = tls.ParseClientHello(msg); err != nil {
+		s.obs = protocol.Observation{Dir: d, TxID: protocol.NoTx, Anomaly: "error_on_data"}
+		c.Sink.Observe(&s.obs)
+		return false
+	}
+	h := &s.hello
+	s.shape.Set(s.cache, h, tls.OverQUIC)
+	s.detail = detail{version: s.version, sni: h.ServerName, client: &s.shape, exts: h.Extensions, hello: h}
+	switch {
+	case h.EncryptedName():
+		s.facts = append(s.facts, protocol.Fact{Kind: protocol.EncryptedHello, Text: h.ServerName})
+	case len(h.ServerName) > 0:
+		s.facts = append(s.facts, protocol.Fact{Kind: protocol.NameSNI, Text: h.ServerName})
+	}
+	s.facts = s.shape.AppendFacts(s.facts)
+	s.facts = append(s.facts, protocol.Fact{Kind: protocol.Encrypted})
+	s.emit(c, d)
+	return true
+}
+
 // google takes a packet of one of Google's versions that do not encrypt the CHLO.
 func (s *stream) google(c *protocol.Context, d protocol.Dir, v version, b []byte) protocol.Status {
 	s.seen = v
-	if s.hello(c, d, v, findCHLO(b)) || s.quiet > maxQuiet {
+	if s.takeCHLO(c, d, v, findCHLO(b)) || s.quiet > maxQuiet {
 		return protocol.Done
 	}
 	return protocol.More
 }
 
-// hello takes a CHLO, and reports whether it is one.
-func (s *stream) hello(c *protocol.Context, d protocol.Dir, v version, b []byte) bool {
+// takeCHLO takes a CHLO, and reports whether it is one.
+func (s *stream) takeCHLO(c *protocol.Context, d protocol.Dir, v version, b []byte) bool {
 	h, err := parseCHLO(b)
 	if err != nil {
 		return false

@@ -3,7 +3,6 @@ package tls
 import (
 	"crypto/sha1"
 	"crypto/sha256"
-	"encoding/hex"
 	"net/netip"
 	"time"
 
@@ -24,63 +23,66 @@ type Certificate struct {
 	Serial              []byte // the content octets of the number
 	NotBefore, NotAfter int64  // seconds since the Unix epoch, valid iff HasValidity
 	HasValidity         bool
-	Names               [][]byte // subjectAltName: dNSName, and iPAddress, rfc822Name and URI as text
 	SHA1                [20]byte // of the whole certificate
 	SPKI                [32]byte // SHA-256 of the SubjectPublicKeyInfo, valid iff HasSPKI
 	HasSPKI             bool
 
 	der   []byte
 	facts []protocol.Fact
-	// Members of EVE's tls object, each ending in a comma: what goes before and after "sni", and the client's.
-	headJSON, tailJSON, clientJSON string
+	json  members
 }
+
+// members are the members of EVE's tls object about a certificate, each ending in a comma.
+type members struct{ names, serial, fingerprint, dates []byte }
 
 // ParseCertificate parses a DER certificate as far as it can. It keeps no part of der.
 func ParseCertificate(der []byte) *Certificate {
 	x := &Certificate{SHA1: sha1.Sum(der)}
-	covered := x.parse(der)
-	x.addFacts(covered)
-	x.encode()
+	// One piece of memory for the copy, for the texts that are made of it, and for the members.
+	room := make([]byte, len(der), 2*len(der)+768)
+	copy(room, der)
+	x.der = room[:len(der):len(der)]
+	alt, room := x.parse(room)
+	x.encode(alt, room)
 	return x
 }
 
-// parse returns the names that the certificate covers.
-func (x *Certificate) parse(der []byte) (covered [][]byte) {
-	in := cryptobyte.String(der)
+// parse returns the content of the subjectAltName, and room with the texts appended. It makes the facts.
+func (x *Certificate) parse(room []byte) (alt cryptobyte.String, _ []byte) {
+	in := cryptobyte.String(x.der)
 	var cert, tbs, serial, issuer, subject, validity, spki cryptobyte.String
 	if !in.ReadASN1(&cert, asn1.SEQUENCE) || !cert.ReadASN1(&tbs, asn1.SEQUENCE) ||
 		!tbs.SkipOptionalASN1(asn1.Tag(0).Constructed().ContextSpecific()) ||
 		!tbs.ReadASN1(&serial, asn1.INTEGER) {
-		return nil
+		return nil, room
 	}
-	x.Serial = append(x.Serial, serial...)
+	x.Serial = serial
 	if !tbs.SkipASN1(asn1.SEQUENCE) || !tbs.ReadASN1(&issuer, asn1.SEQUENCE) {
-		return nil
+		return nil, room
 	}
-	x.Issuer, _ = appendName(nil, issuer)
-	if !tbs.ReadASN1(&validity, asn1.SEQUENCE) {
-		return nil
-	}
-	x.HasValidity = readTime(&validity, &x.NotBefore) && readTime(&validity, &x.NotAfter)
-	if !tbs.ReadASN1(&subject, asn1.SEQUENCE) {
-		return nil
-	}
+	start := len(room)
+	room, _ = appendName(room, issuer)
+	x.Issuer = room[start:len(room):len(room)]
 	var commonName []byte
-	x.Subject, commonName = appendName(nil, subject)
-	if tbs.ReadASN1Element(&spki, asn1.SEQUENCE) {
-		x.SPKI, x.HasSPKI = sha256.Sum256(spki), true
+	whole := tbs.ReadASN1(&validity, asn1.SEQUENCE)
+	if whole {
+		x.HasValidity = readTime(&validity, &x.NotBefore) && readTime(&validity, &x.NotAfter)
+		whole = tbs.ReadASN1(&subject, asn1.SEQUENCE)
 	}
-	covered = x.extensions(tbs)
-	if len(covered) == 0 && len(commonName) > 0 {
-		covered = append(covered, commonName)
+	if whole {
+		start = len(room)
+		room, commonName = appendName(room, subject)
+		x.Subject = room[start:len(room):len(room)]
+		if tbs.ReadASN1Element(&spki, asn1.SEQUENCE) {
+			x.SPKI, x.HasSPKI = sha256.Sum256(spki), true
+			alt = subjectAltName(tbs)
+		}
 	}
-	return covered
+	return alt, x.addFacts(room, alt, commonName)
 }
 
-// subjectAltName is 2.5.29.17.
-const subjectAltName = "\x55\x1d\x11"
-
-func (x *Certificate) extensions(tbs cryptobyte.String) (covered [][]byte) {
+// subjectAltName returns the content of that extension (RFC 5280, section 4.2.1.6), of what follows the public key.
+func subjectAltName(tbs cryptobyte.String) (names cryptobyte.String) {
 	var list, all cryptobyte.String
 	var there bool
 	if !tbs.SkipOptionalASN1(asn1.Tag(1).ContextSpecific()) || !tbs.SkipOptionalASN1(asn1.Tag(2).ContextSpecific()) ||
@@ -89,121 +91,198 @@ func (x *Certificate) extensions(tbs cryptobyte.String) (covered [][]byte) {
 		return nil
 	}
 	for !all.Empty() {
-		var ext, oid, value, names cryptobyte.String
+		var ext, oid, value cryptobyte.String
 		if !all.ReadASN1(&ext, asn1.SEQUENCE) || !ext.ReadASN1(&oid, asn1.OBJECT_IDENTIFIER) {
-			return covered
+			return nil
 		}
-		if string(oid) != subjectAltName || !ext.SkipOptionalASN1(asn1.BOOLEAN) ||
-			!ext.ReadASN1(&value, asn1.OCTET_STRING) || !value.ReadASN1(&names, asn1.SEQUENCE) {
-			continue
-		}
-		for !names.Empty() && len(x.Names) < maxNames {
-			var v cryptobyte.String
-			var tag asn1.Tag
-			if !names.ReadAnyASN1(&v, &tag) {
-				break
-			}
-			switch tag { // GeneralName, RFC 5280, section 4.2.1.6
-			case asn1.Tag(1).ContextSpecific(), asn1.Tag(6).ContextSpecific():
-				x.Names = append(x.Names, append([]byte(nil), v...))
-			case asn1.Tag(2).ContextSpecific():
-				name := append([]byte(nil), v...)
-				x.Names = append(x.Names, name)
-				covered = append(covered, name)
-			case asn1.Tag(7).ContextSpecific():
-				if a, ok := netip.AddrFromSlice(v); ok {
-					name := a.AppendTo(nil)
-					x.Names = append(x.Names, name)
-					covered = append(covered, name)
-				}
-			}
+		if string(oid) == "\x55\x1d\x11" && ext.SkipOptionalASN1(asn1.BOOLEAN) &&
+			ext.ReadASN1(&value, asn1.OCTET_STRING) && value.ReadASN1(&names, asn1.SEQUENCE) {
+			return names
 		}
 	}
-	return covered
+	return nil
 }
 
-// readTime reads a UTCTime or GeneralizedTime, with or without seconds.
-func readTime(s *cryptobyte.String, out *int64) bool {
-	var v cryptobyte.String
-	var tag asn1.Tag
-	if !s.ReadAnyASN1(&v, &tag) || len(v) > 24 {
-		return false
-	}
-	text := string(v)
-	switch tag {
-	case asn1.UTCTime:
-		if len(text) < 2 {
-			return false
-		}
-		century := "20"
-		if text[0] >= '5' { // RFC 5280, section 4.1.2.5.1
-			century = "19"
-		}
-		text = century + text
-	case asn1.GeneralizedTime:
-	default:
-		return false
-	}
-	for _, layout := range [...]string{"20060102150405Z0700", "200601021504Z0700", "20060102150405"} {
-		if t, err := time.Parse(layout, text); err == nil {
-			*out = t.Unix()
-			return true
+// GeneralNames that are text, or an address.
+const (
+	nameEmail   = asn1.Tag(1 | 0x80)
+	nameDNS     = asn1.Tag(2 | 0x80)
+	nameURI     = asn1.Tag(6 | 0x80)
+	nameAddress = asn1.Tag(7 | 0x80)
+)
+
+// altName reads the next name that is kept. It reports false at the end.
+func altName(alt *cryptobyte.String) (name cryptobyte.String, tag asn1.Tag, ok bool) {
+	for alt.ReadAnyASN1(&name, &tag) {
+		switch tag {
+		case nameEmail, nameDNS, nameURI:
+			return name, tag, true
+		case nameAddress:
+			if len(name) == 4 || len(name) == 16 {
+				return name, tag, true
+			}
 		}
 	}
-	return false
+	return nil, 0, false
 }
 
-func (x *Certificate) addFacts(covered [][]byte) {
-	x.facts = make([]protocol.Fact, 0, 2+len(covered))
+// addFacts appends the texts of facts that are not in the certificate itself to room.
+func (x *Certificate) addFacts(room []byte, alt cryptobyte.String, commonName []byte) []byte {
+	count, list := 3, alt
+	for n := 0; n < maxNames; n++ {
+		if _, _, ok := altName(&list); !ok {
+			break
+		}
+		count++
+	}
+	x.facts = make([]protocol.Fact, 0, count)
 	if len(x.Issuer) > 0 || len(x.Subject) > 0 {
 		x.facts = append(x.facts, protocol.Fact{Kind: protocol.CertIssuer, Text: x.Issuer, Aux: x.Subject})
 	}
 	if x.HasSPKI {
-		x.facts = append(x.facts, protocol.Fact{Kind: protocol.CertSPKI, Text: hex.AppendEncode(nil, x.SPKI[:])})
+		start := len(room)
+		room = eve.AppendHex(room, x.SPKI[:], 0)
+		x.facts = append(x.facts, protocol.Fact{Kind: protocol.CertSPKI, Text: room[start:len(room):len(room)]})
 	}
-	for _, name := range covered {
-		x.facts = append(x.facts, protocol.Fact{Kind: protocol.NameCert, Text: name})
+	before := len(x.facts)
+	for n := 0; n < maxNames; n++ {
+		name, tag, ok := altName(&alt)
+		if !ok {
+			break
+		}
+		switch tag {
+		case nameDNS:
+			x.facts = append(x.facts, protocol.Fact{Kind: protocol.NameCert, Text: name})
+		case nameAddress:
+			start := len(room)
+			room = appendAddress(room, name)
+			x.facts = append(x.facts, protocol.Fact{Kind: protocol.NameCert, Text: room[start:len(room):len(room)]})
+		}
 	}
+	if len(x.facts) == before && len(commonName) > 0 {
+		x.facts = append(x.facts, protocol.Fact{Kind: protocol.NameCert, Text: commonName})
+	}
+	return room
 }
 
-// encode writes the EVE members in the order in which Suricata writes them.
-func (x *Certificate) encode() {
-	b := make([]byte, 0, 1024)
+// appendAddress appends an address of four or sixteen bytes as text.
+func appendAddress(dst, b []byte) []byte {
+	a, _ := netip.AddrFromSlice(b)
+	return a.AppendTo(dst)
+}
+
+// encode appends the EVE members to room.
+func (x *Certificate) encode(alt cryptobyte.String, room []byte) {
+	start := len(room)
 	if len(x.Subject) > 0 {
-		b = appendMember(b, "subject", x.Subject)
+		room = appendMember(room, "subject", x.Subject)
 	}
 	if len(x.Issuer) > 0 {
-		b = appendMember(b, "issuerdn", x.Issuer)
+		room = appendMember(room, "issuerdn", x.Issuer)
 	}
-	if len(x.Names) > 0 {
-		b = append(b, `"subjectaltname":[`...)
-		for i, name := range x.Names {
-			if i > 0 {
-				b = append(b, ',')
+	if name, tag, ok := altName(&alt); ok {
+		room = append(room, `"subjectaltname":[`...)
+		for n := 0; ok && n < maxNames; n++ {
+			if tag == nameAddress {
+				room = append(room, '"')
+				room = appendAddress(room, name)
+				room = append(room, '"', ',')
+			} else {
+				room = eve.AppendString(room, name)
+				room = append(room, ',')
 			}
-			b = eve.AppendString(b, name)
+			name, tag, ok = altName(&alt)
 		}
-		b = append(b, `],`...)
+		room[len(room)-1] = ']'
+		room = append(room, ',')
 	}
-	names := len(b)
+	serial := len(room)
 	if len(x.Serial) > 0 {
-		b = append(b, `"serial":"`...)
-		b = appendUpperHex(b, x.Serial)
-		b = append(b, `",`...)
+		room = append(room, `"serial":"`...)
+		room = appendUpperHex(room, x.Serial)
+		room = append(room, '"', ',')
 	}
-	serial := len(b)
-	b = append(b, `"fingerprint":"`...)
-	b = eve.AppendHex(b, x.SHA1[:], ':')
-	b = append(b, `",`...)
-	head := len(b)
+	fingerprint := len(room)
+	room = append(room, `"fingerprint":"`...)
+	room = eve.AppendHex(room, x.SHA1[:], ':')
+	room = append(room, '"', ',')
+	dates := len(room)
 	if x.HasValidity {
-		b = appendDate(b, "notbefore", x.NotBefore)
-		b = appendDate(b, "notafter", x.NotAfter)
+		room = appendDate(room, "notbefore", x.NotBefore)
+		room = appendDate(room, "notafter", x.NotAfter)
 	}
-	all := string(b)
-	x.headJSON, x.tailJSON = all[:head], all[head:]
-	client := `"client":{` + all[:names] + all[serial:head] + all[names:serial] + all[head:]
-	x.clientJSON = client[:len(client)-1] + "},"
+	x.json = members{room[start:serial], room[serial:fingerprint], room[fingerprint:dates], room[dates:]}
+}
+
+// appendHead appends the members that EVE has before "sni"; the dates come later.
+func (m *members) appendHead(dst []byte) []byte {
+	dst = append(dst, m.names...)
+	dst = append(dst, m.serial...)
+	return append(dst, m.fingerprint...)
+}
+
+// appendClient appends the member "client" and a comma, in Suricata's order.
+func (m *members) appendClient(dst []byte) []byte {
+	dst = append(dst, `"client":{`...)
+	dst = append(dst, m.names...)
+	dst = append(dst, m.fingerprint...)
+	dst = append(dst, m.serial...)
+	dst = append(dst, m.dates...)
+	dst[len(dst)-1] = '}'
+	return append(dst, ',')
+}
+
+// readTime reads a UTCTime or GeneralizedTime, with or without seconds, fraction and zone.
+func readTime(s *cryptobyte.String, out *int64) bool {
+	var v cryptobyte.String
+	var tag asn1.Tag
+	if !s.ReadAnyASN1(&v, &tag) {
+		return false
+	}
+	year, ok := 0, true
+	digits := func() int {
+		if len(v) < 2 || v[0]-'0' > 9 || v[1]-'0' > 9 {
+			ok = false
+			return 0
+		}
+		n := int(v[0]-'0')*10 + int(v[1]-'0')
+		v = v[2:]
+		return n
+	}
+	switch tag {
+	case asn1.UTCTime:
+		if year = 2000 + digits(); year >= 2050 { // RFC 5280, section 4.1.2.5.1
+			year -= 100
+		}
+	case asn1.GeneralizedTime:
+		year = 100*digits() + digits()
+	default:
+		return false
+	}
+	month, day, hour, minute, second := digits(), digits(), digits(), digits(), 0
+	if len(v) > 0 && v[0]-'0' <= 9 {
+		second = digits()
+	}
+	if len(v) > 1 && v[0] == '.' {
+		for v = v[1:]; len(v) > 0 && v[0]-'0' <= 9; v = v[1:] {
+		}
+	}
+	east := 0 // seconds
+	switch {
+	case len(v) == 0, len(v) == 1 && v[0] == 'Z':
+	case len(v) == 5 && (v[0] == '+' || v[0] == '-'):
+		sign := 44 - int(v[0])
+		v = v[1:]
+		east = sign * (digits()*3600 + digits()*60)
+	default:
+		return false
+	}
+	t := time.Date(year, time.Month(month), day, hour, minute, second, 0, time.UTC)
+	if !ok || t.Day() != day || int(t.Month()) != month || hour > 23 || minute > 59 || second > 59 {
+		return false
+	}
+	*out = t.Unix() - int64(east)
+	return true
 }
 
 func appendMember(dst []byte, key string, v []byte) []byte {
@@ -217,14 +296,27 @@ func appendMember(dst []byte, key string, v []byte) []byte {
 // appendDate leaves out the years that EVE's pattern for dates does not allow.
 func appendDate(dst []byte, key string, seconds int64) []byte {
 	t := time.Unix(seconds, 0).UTC()
-	if y := t.Year(); y < 1000 || y > 2999 {
+	year, month, day := t.Date()
+	hour, minute, second := t.Clock()
+	if year < 1000 || year > 2999 {
 		return dst
 	}
 	dst = append(dst, '"')
 	dst = append(dst, key...)
 	dst = append(dst, '"', ':', '"')
-	dst = t.AppendFormat(dst, "2006-01-02T15:04:05")
-	return append(dst, '"', ',')
+	dst = append(dst, pairs[2*(year/100):][:2]...)
+	dst = appendPair(dst, year%100, '-')
+	dst = appendPair(dst, int(month), '-')
+	dst = appendPair(dst, day, 'T')
+	dst = appendPair(dst, hour, ':')
+	dst = appendPair(dst, minute, ':')
+	dst = appendPair(dst, second, '"')
+	return append(dst, ',')
+}
+
+// appendPair appends two digits and a separator.
+func appendPair(dst []byte, n int, sep byte) []byte {
+	return append(dst, pairs[2*n], pairs[2*n+1], sep)
 }
 
 func appendUpperHex(dst, b []byte) []byte {

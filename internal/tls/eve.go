@@ -21,7 +21,7 @@ type Detail struct {
 func (d *Detail) AppendEVE(dst []byte, _ *eve.Options) []byte {
 	dst = append(dst, `"tls":{`...)
 	if d.cert != nil {
-		dst = append(dst, d.cert.headJSON...)
+		dst = d.cert.json.appendHead(dst)
 	}
 	if d.resumed {
 		dst = append(dst, `"session_resumed":true,`...)
@@ -37,17 +37,17 @@ func (d *Detail) AppendEVE(dst []byte, _ *eve.Options) []byte {
 	}
 	dst = append(dst, `",`...)
 	if d.cert != nil {
-		dst = append(dst, d.cert.tailJSON...)
+		dst = append(dst, d.cert.json.dates...)
 	}
 	if d.client != nil {
-		dst = append(dst, d.client.ja3JSON...)
+		dst = d.client.AppendJA3(dst)
 	}
 	if d.server != nil {
-		dst = append(dst, d.server.ja3sJSON...)
+		dst = append(dst, d.server.ja3s...)
 	}
 	if d.client != nil {
-		dst = append(dst, d.client.ja4JSON...)
-		dst = append(dst, d.client.alpnJSON...)
+		dst = d.client.AppendJA4(dst)
+		dst = d.client.appendALPN(dst)
 	}
 	if len(d.alpn) > 0 {
 		dst = append(dst, `"server_alpns":[`...)
@@ -55,13 +55,13 @@ func (d *Detail) AppendEVE(dst []byte, _ *eve.Options) []byte {
 		dst = append(dst, `],`...)
 	}
 	if d.clientCert != nil {
-		dst = append(dst, d.clientCert.clientJSON...)
+		dst = d.clientCert.json.appendClient(dst)
 	}
 	if d.client != nil {
-		dst = append(dst, d.client.handshakeJSON...)
+		dst = d.client.appendHandshake(dst)
 	}
 	if d.server != nil {
-		dst = append(dst, d.server.handshakeJSON...)
+		dst = append(dst, d.server.handshake...)
 	}
 	dst[len(dst)-1] = '}' // the last comma
 	return dst

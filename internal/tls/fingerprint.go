@@ -1,14 +1,9 @@
 package tls
 
 import (
-	"crypto/md5"
-	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"slices"
-	"strconv"
 
-	"netsensor/internal/eve"
 	"netsensor/internal/protocol"
 )
 
@@ -19,86 +14,169 @@ const (
 	OverDTLS = 'd'
 )
 
-// Fingerprint is what can be said of a ClientHello by its shape alone: all but names, keys and randomness. It
-// is immutable.
-type Fingerprint struct {
-	JA3, JA3Hash string
-	// JA4 is the client fingerprint of FoxIO's JA4 specification (the part under the BSD licence).
-	JA4 string
-	// Offered are the application protocols that the client offers, as facts of kind ALPN.
-	Offered []protocol.Fact
-
-	key []byte
-	// Members of EVE's tls object, each ending in a comma.
-	ja3JSON, ja4JSON, alpnJSON, handshakeJSON string
-}
-
-// JA3JSON and JA4JSON are the EVE members "ja3" and "ja4", each ending in a comma.
-func (f *Fingerprint) JA3JSON() string { return f.ja3JSON }
-
-// JA4JSON is described at JA3JSON.
-func (f *Fingerprint) JA4JSON() string { return f.ja4JSON }
-
-// ServerFingerprint is what can be said of a ServerHello by its shape alone. It is immutable.
-type ServerFingerprint struct {
-	JA3S, JA3SHash string
-
-	key                     []byte
-	ja3sJSON, handshakeJSON string
-}
-
-// JA3SJSON is the EVE member "ja3s", ending in a comma.
-func (f *ServerFingerprint) JA3SJSON() string { return f.ja3sJSON }
-
-// A key holds what a fingerprint depends on, without GREASE: transport, flags, legacy version, highest version,
-// then sections, each after its length in two bytes.
 const (
-	keyHeader     = 6
-	flagSNI       = 1
-	keySections   = 6
-	serverKeySize = 6
+	// maxKey bounds what is kept of a hello. No client comes near it: a larger hello gets no fingerprint.
+	maxKey = 8 << 10
+	// keptKey bounds the room for a key that survives Reset.
+	keptKey = 1 << 10
+	// maxOffered bounds the application protocols of a client that become facts.
+	maxOffered = 64
 )
 
-// appendKey appends the key of h to dst.
-func (h *ClientHello) appendKey(dst []byte, transport byte) []byte {
+// Fingerprint is what can be said of a ClientHello by its shape alone: all but names, keys and randomness. What it
+// says is worked out when it is asked for, so a hello that is not logged costs little. Set makes it one of a hello;
+// the zero value says nothing.
+type Fingerprint struct {
+	key    []byte
+	ends   [keySections]uint16 // of the sections of the key
+	cache  *Cache
+	looked bool    // known and suites are valid
+	known  *shape  // what the cache knows of the key, or nil
+	suites *suites // what it knows of the cipher suites then, or nil
+}
+
+// A key holds what a fingerprint depends on, without GREASE: transport, flags, legacy version, highest version, the
+// ends of the sections, and the sections one after the other.
+const (
+	keyFixed  = 6
+	keyHeader = keyFixed + 2*keySections
+	flagSNI   = 1
+)
+
+// The sections of a key: lists of uint16, but for point formats (bytes) and ALPN (names after their lengths).
+const (
+	keyCiphers = iota
+	keyExtensions
+	keyGroups
+	keyPoints
+	keySignatures
+	keyALPN
+	keySections
+)
+
+// Reset makes f say nothing. It keeps its room unless that is large.
+func (f *Fingerprint) Reset() {
+	key := f.key[:0]
+	if cap(key) > keptKey {
+		key = nil
+	}
+	*f = Fingerprint{key: key}
+}
+
+// AppendFacts appends the application protocols that the client offers, as facts of kind ALPN. Their text is valid
+// until f is set again.
+func (f *Fingerprint) AppendFacts(dst []protocol.Fact) []protocol.Fact {
+	if len(f.key) == 0 {
+		return dst
+	}
+	list := f.section(keyALPN)
+	for n := 0; len(list) > 0 && n < maxOffered; n++ {
+		var name []byte
+		name, list, _ = vector8(list)
+		dst = append(dst, protocol.Fact{Kind: protocol.ALPN, Num: 1, Text: name})
+	}
+	return dst
+}
+
+// AppendJA3 appends the EVE member "ja3" and a comma.
+func (f *Fingerprint) AppendJA3(dst []byte) []byte {
+	if k := f.lookUp(); k != nil {
+		return append(dst, k.ja3...)
+	}
+	return f.appendJA3(dst)
+}
+
+// AppendJA4 appends the EVE member "ja4" and a comma: FoxIO's JA4 of clients, the part under the BSD licence.
+func (f *Fingerprint) AppendJA4(dst []byte) []byte {
+	if k := f.lookUp(); k != nil {
+		return append(dst, k.ja4...)
+	}
+	return f.appendJA4(dst)
+}
+
+// appendALPN appends the EVE member "client_alpns" and a comma, unless nothing was offered.
+func (f *Fingerprint) appendALPN(dst []byte) []byte {
+	if k := f.lookUp(); k != nil {
+		return append(dst, k.alpn...)
+	}
+	return f.writeALPN(dst)
+}
+
+// appendHandshake appends the EVE member "client_handshake" and a comma.
+func (f *Fingerprint) appendHandshake(dst []byte) []byte {
+	if k := f.lookUp(); k != nil {
+		return append(dst, k.handshake...)
+	}
+	return f.writeHandshake(dst)
+}
+
+// lookUp returns what the cache knows of the whole hello, nil if nothing.
+func (f *Fingerprint) lookUp() *shape {
+	if !f.looked {
+		f.looked = true
+		if len(f.key) > 0 {
+			f.cache.lookUp(f)
+		}
+	}
+	return f.known
+}
+
+// section returns a section of the key, which is not empty.
+func (f *Fingerprint) section(n int) []byte {
+	from := uint16(keyHeader)
+	if n > 0 {
+		from = f.ends[n-1]
+	}
+	return f.key[from:f.ends[n]]
+}
+
+// Set makes f the fingerprint of h over a transport (OverTCP, OverQUIC or OverDTLS). It keeps no part of h.
+func (f *Fingerprint) Set(c *Cache, h *ClientHello, transport byte) {
+	f.cache, f.known, f.suites, f.looked = c, nil, nil, false
 	var flags byte
 	if h.HasServerName {
 		flags = flagSNI
 	}
 	top := h.maxVersion(transport == OverDTLS)
-	dst = append(dst, transport, flags, byte(h.Version>>8), byte(h.Version), byte(top>>8), byte(top))
-	dst = appendSection(dst, h.CipherSuites)
-	dst = appendTypes(dst, h.Extensions)
-	dst = appendSection(dst, h.Groups)
-	dst = binary.BigEndian.AppendUint16(dst, uint16(len(h.PointFormats)))
-	dst = append(dst, h.PointFormats...)
-	dst = appendSection(dst, h.SignatureAlgs)
-	dst = binary.BigEndian.AppendUint16(dst, uint16(len(h.ALPN)))
-	return append(dst, h.ALPN...)
-}
-
-// appendSection appends a list of uint16 without GREASE after its length.
-func appendSection(dst, list []byte) []byte {
-	at := len(dst)
-	dst = append(dst, 0, 0)
-	for i := 0; i+1 < len(list); i += 2 {
-		hi, lo := list[i], list[i+1]
-		if lo&0x0f == 0x0a && hi == lo {
-			continue
-		}
-		dst = append(dst, hi, lo)
+	key := append(f.key[:0], transport, flags, byte(h.Version>>8), byte(h.Version), byte(top>>8), byte(top))
+	key = append(key, make([]byte, keyHeader-keyFixed)...)
+	key = f.end(keyCiphers, appendList(key, h.CipherSuites))
+	key = f.end(keyExtensions, appendTypes(key, h.Extensions))
+	key = f.end(keyGroups, appendList(key, h.Groups))
+	key = f.end(keyPoints, append(key, h.PointFormats...))
+	key = f.end(keySignatures, appendList(key, h.SignatureAlgs))
+	key = f.end(keyALPN, append(key, h.ALPN...))
+	if f.key = key; len(key) > maxKey {
+		f.key = nil
 	}
-	binary.BigEndian.PutUint16(dst[at:], uint16(len(dst)-at-2))
-	return dst
 }
 
-// appendTypes appends the types of a block of extensions in the same form.
+// end notes that a section ends at the end of key.
+func (f *Fingerprint) end(n int, key []byte) []byte {
+	f.ends[n] = uint16(len(key)) // a key that is too long for it is thrown away
+	binary.BigEndian.PutUint16(key[keyFixed+2*n:], f.ends[n])
+	return key
+}
+
+// appendList appends a list of uint16 without GREASE.
+func appendList(dst, list []byte) []byte {
+	dst = slices.Grow(dst, len(list))
+	n := len(dst)
+	out := dst[:n+len(list)]
+	for ; len(list) >= 2; list = list[2:] {
+		if hi, lo := list[0], list[1]; lo&0x0f != 0x0a || hi != lo {
+			out[n], out[n+1] = hi, lo
+			n += 2
+		}
+	}
+	return out[:n]
+}
+
+// appendTypes appends the types of a block of extensions without GREASE.
 func appendTypes(dst, e []byte) []byte {
-	at := len(dst)
-	dst = append(dst, 0, 0)
 	for len(e) >= 4 {
-		n := 4 + int(binary.BigEndian.Uint16(e[2:]))
-		if hi, lo := e[0], e[1]; lo&0x0f != 0x0a || hi != lo {
+		hi, lo, n := e[0], e[1], 4+int(e[2])<<8+int(e[3])
+		if lo&0x0f != 0x0a || hi != lo {
 			dst = append(dst, hi, lo)
 		}
 		if n > len(e) {
@@ -106,214 +184,20 @@ func appendTypes(dst, e []byte) []byte {
 		}
 		e = e[n:]
 	}
-	binary.BigEndian.PutUint16(dst[at:], uint16(len(dst)-at-2))
 	return dst
 }
 
-// newFingerprint computes the fingerprint that belongs to a key, which it keeps.
-func newFingerprint(key []byte) *Fingerprint {
-	var section [keySections][]byte
-	rest := key[keyHeader:]
-	for i := range section {
-		section[i], rest, _ = vector16(rest)
-	}
-	ciphers, exts, groups, points, sigs, alpn := section[0], section[1], section[2], section[3], section[4], section[5]
-	version, top := binary.BigEndian.Uint16(key[2:]), binary.BigEndian.Uint16(key[4:])
-
-	f := &Fingerprint{key: key}
-	b := make([]byte, 0, 512)
-	b = strconv.AppendUint(b, uint64(version), 10)
-	b = append(b, ',')
-	b = appendDecimals(b, ciphers, '-')
-	b = append(b, ',')
-	b = appendDecimals(b, exts, '-')
-	b = append(b, ',')
-	b = appendDecimals(b, groups, '-')
-	b = append(b, ',')
-	for i, p := range points {
-		if i > 0 {
-			b = append(b, '-')
-		}
-		b = strconv.AppendUint(b, uint64(p), 10)
-	}
-	f.JA3, f.JA3Hash, f.ja3JSON = ja3(b, "ja3")
-
-	b = appendJA4(b[:0], key[0], top, key[1]&flagSNI != 0, ciphers, exts, sigs, alpn)
-	f.JA4 = string(b)
-	f.ja4JSON = `"ja4":"` + f.JA4 + `",`
-
-	b = b[:0]
-	for list := alpn; len(list) > 0; {
-		var name []byte
-		name, list, _ = vector8(list)
-		f.Offered = append(f.Offered, protocol.Fact{Kind: protocol.ALPN, Num: 1, Text: name})
-		b = eve.AppendString(b, name)
-		b = append(b, ',')
-	}
-	if len(b) > 0 {
-		f.alpnJSON = `"client_alpns":[` + string(b[:len(b)-1]) + `],`
-	}
-
-	b = append(b[:0], `"client_handshake":{"version":"`...)
-	b = appendVersion(b, top)
-	b = append(b, '"')
-	b = appendNumbers(b, "ciphers", ciphers)
-	b = appendNumbers(b, "exts", exts)
-	b = appendNumbers(b, "sig_algs", sigs)
-	f.handshakeJSON = string(append(b, "},"...))
-	return f
+// ServerFingerprint is what can be said of a ServerHello by its shape alone. It is immutable.
+type ServerFingerprint struct {
+	key             []byte
+	ja3s, handshake string // EVE members, each ending in a comma
 }
 
-// ja3 returns the parts of a JA3 or JA3S: the string, its MD5, and the EVE member.
-func ja3(b []byte, name string) (text, hash, member string) {
-	sum := md5.Sum(b)
-	j := make([]byte, 0, 64+len(b))
-	j = append(j, '"')
-	j = append(j, name...)
-	j = append(j, `":{"hash":"`...)
-	at := len(j)
-	j = hex.AppendEncode(j, sum[:])
-	end := len(j)
-	j = append(j, `","string":"`...)
-	start := len(j)
-	j = append(j, b...)
-	member = string(append(j, `"},`...))
-	return member[start : start+len(b)], member[at:end], member
-}
+// JA3S is the EVE member "ja3s", ending in a comma.
+func (f *ServerFingerprint) JA3S() string { return f.ja3s }
 
-// appendDecimals appends a list of uint16 as decimal numbers.
-func appendDecimals(dst, list []byte, sep byte) []byte {
-	for i := 0; i+1 < len(list); i += 2 {
-		if i > 0 {
-			dst = append(dst, sep)
-		}
-		dst = strconv.AppendUint(dst, uint64(binary.BigEndian.Uint16(list[i:])), 10)
-	}
-	return dst
-}
-
-func appendNumbers(dst []byte, key string, list []byte) []byte {
-	if len(list) == 0 {
-		return dst
-	}
-	dst = append(dst, `,"`...)
-	dst = append(dst, key...)
-	dst = append(dst, `":[`...)
-	dst = appendDecimals(dst, list, ',')
-	return append(dst, ']')
-}
-
-// appendJA4 follows FoxIO's "technical details" of JA4. The lists hold no GREASE.
-func appendJA4(dst []byte, transport byte, top uint16, sni bool, ciphers, exts, sigs, alpn []byte) []byte {
-	dst = append(dst, transport)
-	dst = append(dst, ja4Version(top)...)
-	if sni {
-		dst = append(dst, 'd')
-	} else {
-		dst = append(dst, 'i')
-	}
-	dst = appendCount(dst, len(ciphers)/2)
-	dst = appendCount(dst, len(exts)/2)
-	first, _, _ := vector8(alpn)
-	dst = appendEnds(dst, first)
-	dst = append(dst, '_')
-	dst = appendHash(dst, sortedHex(ciphers, false))
-	dst = append(dst, '_')
-	list := sortedHex(exts, true)
-	if len(list) > 0 && len(sigs) > 0 {
-		list = append(list, '_')
-		list = appendHexList(list, sigs)
-	}
-	return appendHash(dst, list)
-}
-
-func ja4Version(v uint16) string {
-	switch v {
-	case versionTLS13:
-		return "13"
-	case versionTLS12:
-		return "12"
-	case 0x0302:
-		return "11"
-	case 0x0301:
-		return "10"
-	case 0x0300:
-		return "s3"
-	case versionSSL2:
-		return "s2"
-	case 0xfeff:
-		return "d1"
-	case 0xfefd:
-		return "d2"
-	case 0xfefc:
-		return "d3"
-	}
-	return "00"
-}
-
-func appendCount(dst []byte, n int) []byte {
-	n = min(n, 99)
-	return append(dst, byte('0'+n/10), byte('0'+n%10))
-}
-
-// appendEnds appends the first and last character of the first ALPN value; of its hexadecimal form if one of
-// them is not alphanumeric.
-func appendEnds(dst, name []byte) []byte {
-	if len(name) == 0 {
-		return append(dst, '0', '0')
-	}
-	first, last := name[0], name[len(name)-1]
-	if alphanumeric(first) && alphanumeric(last) {
-		return append(dst, first, last)
-	}
-	const digits = "0123456789abcdef"
-	return append(dst, digits[first>>4], digits[last&15])
-}
-
-func alphanumeric(c byte) bool {
-	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
-}
-
-// appendHash appends the first twelve digits of the SHA-256 of list, or zeros for an empty list.
-func appendHash(dst, list []byte) []byte {
-	if len(list) == 0 {
-		return append(dst, "000000000000"...)
-	}
-	sum := sha256.Sum256(list)
-	return hex.AppendEncode(dst, sum[:6])
-}
-
-// sortedHex returns the values of list in ascending order, for extensions without server_name and ALPN.
-func sortedHex(list []byte, extensions bool) []byte {
-	var room [128]uint16
-	values := room[:0]
-	for i := 0; i+1 < len(list); i += 2 {
-		v := binary.BigEndian.Uint16(list[i:])
-		if extensions && (v == extServerName || v == extALPN) {
-			continue
-		}
-		values = append(values, v)
-	}
-	slices.Sort(values)
-	out := make([]byte, 0, 5*len(values)+5*32)
-	for i, v := range values {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		out = hex.AppendEncode(out, []byte{byte(v >> 8), byte(v)})
-	}
-	return out
-}
-
-func appendHexList(dst, list []byte) []byte {
-	for i := 0; i+1 < len(list); i += 2 {
-		if i > 0 {
-			dst = append(dst, ',')
-		}
-		dst = hex.AppendEncode(dst, list[i:i+2])
-	}
-	return dst
-}
+// serverKeySize is the size of what comes before the extensions in the key of a ServerHello.
+const serverKeySize = 6
 
 func (h *ServerHello) appendKey(dst []byte) []byte {
 	v, n, c := h.Version, h.Negotiated, h.CipherSuite
@@ -322,22 +206,25 @@ func (h *ServerHello) appendKey(dst []byte) []byte {
 }
 
 func newServerFingerprint(key []byte) *ServerFingerprint {
-	exts, _, _ := vector16(key[serverKeySize:])
-	cipher := uint64(binary.BigEndian.Uint16(key[4:]))
+	exts := key[serverKeySize:]
 	f := &ServerFingerprint{key: key}
-	b := make([]byte, 0, 128)
-	b = strconv.AppendUint(b, uint64(binary.BigEndian.Uint16(key)), 10)
+	b := append(make([]byte, 0, 256), `"ja3s":{"hash":"`...)
+	b = append(b, noMD5...)
+	start := len(b)
+	b = appendDecimals(b, key[:2], '-')
 	b = append(b, ',')
-	b = strconv.AppendUint(b, cipher, 10)
+	b = appendDecimals(b, key[4:6], '-')
 	b = append(b, ',')
 	b = appendDecimals(b, exts, '-')
-	f.JA3S, f.JA3SHash, f.ja3sJSON = ja3(b, "ja3s")
+	b = endJA3(b, start)
+	ja3s := len(b)
 
-	b = append(b[:0], `"server_handshake":{"version":"`...)
+	b = append(b, `"server_handshake":{"version":"`...)
 	b = appendVersion(b, binary.BigEndian.Uint16(key[2:]))
 	b = append(b, `","cipher":`...)
-	b = strconv.AppendUint(b, cipher, 10)
+	b = appendDecimals(b, key[4:6], ',')
 	b = appendNumbers(b, "exts", exts)
-	f.handshakeJSON = string(append(b, "},"...))
+	b = append(b, '}', ',')
+	f.ja3s, f.handshake = string(b[:ja3s]), string(b[ja3s:])
 	return f
 }

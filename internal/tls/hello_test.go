@@ -2,6 +2,7 @@ package tls
 
 import (
 	"errors"
+	"reflect"
 	"testing"
 )
 
@@ -115,9 +116,11 @@ func FuzzClientHello(f *testing.F) {
 			}
 			return
 		}
-		fp := cache.Client(&h, OverTCP)
-		if again := newFingerprint(h.appendKey(nil, OverTCP)); len(fp.key) > 0 && (again.JA3 != fp.JA3 || again.JA4 != fp.JA4) {
-			t.Errorf("the cache changes the result: %+v, %+v", fp, again)
+		var old, fresh Fingerprint
+		old.Set(cache, &h, OverTCP)
+		fresh.Set(NewCache(), &h, OverTCP)
+		if got, want := says(t, &old), says(t, &fresh); !reflect.DeepEqual(got, want) {
+			t.Errorf("the cache changes the result: %+v, %+v", got, want)
 		}
 		var partial ClientHello
 		if partial.unmarshal(b[4:], false, true); string(partial.ServerName) != string(h.ServerName) {

@@ -13,7 +13,7 @@ import (
 
 // appendName appends a distinguished name, whose content is rdns, in Suricata's form: the order of the
 // certificate, ", " between relative names and " + " within them, values unquoted. It also returns the last
-// common name.
+// common name, a part of the result.
 func appendName(dst []byte, rdns cryptobyte.String) (name, commonName []byte) {
 	for first := true; !rdns.Empty(); first = false {
 		var set cryptobyte.String
@@ -38,7 +38,7 @@ func appendName(dst []byte, rdns cryptobyte.String) (name, commonName []byte) {
 			start := len(dst)
 			dst = appendText(dst, tag, value)
 			if string(oid) == "\x55\x04\x03" {
-				commonName = append(commonName[:0], dst[start:]...)
+				commonName = dst[start:len(dst):len(dst)]
 			}
 		}
 	}

@@ -16,6 +16,7 @@ type session struct {
 	detail    Detail
 
 	serverName, alpn []byte       // reused room for the detail's
+	hello            Fingerprint  // as above
 	flip             protocol.Dir // 1 if the client's bytes come as ToClient: roles were inferred wrongly
 
 	clientHello, serverHello bool
@@ -34,9 +35,10 @@ func (s *session) reset() {
 	if cap(facts) > keptFacts {
 		facts = nil
 	}
+	s.hello.Reset()
 	*s = session{
 		cache: s.cache, transport: s.transport, facts: facts[:0],
-		serverName: s.serverName[:0], alpn: s.alpn[:0],
+		serverName: s.serverName[:0], alpn: s.alpn[:0], hello: s.hello,
 	}
 }
 
@@ -97,9 +99,9 @@ func (s *session) client(d protocol.Dir, body []byte) bool {
 	s.name(&h)
 	s.detail.offered = h.maxVersion(dtls)
 	if ok {
-		f := s.cache.Client(&h, s.transport)
-		s.detail.client = f
-		s.facts = append(s.facts, f.Offered...)
+		s.hello.Set(s.cache, &h, s.transport)
+		s.detail.client = &s.hello
+		s.facts = s.hello.AppendFacts(s.facts)
 	}
 	return ok
 }
@@ -204,6 +206,7 @@ func (s *session) message(c *protocol.Context, d protocol.Dir, typ byte, body []
 	client := s.role(d) == protocol.ToServer
 	switch typ {
 	case typeClientHello:
+		s.flush(c, d) // a hello reuses the room that facts of the one before it point to
 		if !s.client(d, body) {
 			s.observe(c, d, "", "invalid_handshake_message")
 		}
