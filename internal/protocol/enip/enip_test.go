@@ -28,7 +28,7 @@ var (
 
 func TestProduct(t *testing.T) {
 	kit.Expect(t, "identity", []datagramtest.Step{datagramtest.Client(asks), datagramtest.Server(answers)}, "< server 1756-L61/B")
-	steps := []streamtest.Step{streamtest.Client(asks), streamtest.Server(answers), streamtest.Client(register), streamtest.Server(granted), streamtest.Client(works)}
+	steps := []streamtest.Step{streamtest.Client(register), streamtest.Server(granted), streamtest.Client(asks), streamtest.Server(answers), streamtest.Client(works)}
 	streamtest.Expect(t, "TCP", streamtest.Run(Parser(), steps...), "< server 1756-L61/B")
 	streamtest.Check(t, Parser(), nil, steps...)
 }
