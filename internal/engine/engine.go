@@ -81,11 +81,12 @@ func (e *Engine) Run(inputs []Input) (Totals, error) {
 		}
 		if err != nil {
 			faults = append(faults, &InputError{in.Name, err})
+		} else {
+			e.totals.Captures++
 		}
 		if pipe.failed() != nil {
 			break
 		}
-		e.totals.Captures++
 	}
 	j := e.job()
 	j.last, j.base, j.clock = true, e.num, e.disp.clock.now
@@ -169,7 +170,7 @@ func (e *Engine) finish() error {
 	e.totals.Alerts = e.merger.alerts
 	s := e.statistics()
 	e.totals.Flows = s.flows.Total
-	if e.cfg.wants("stats") {
+	if e.cfg.wants("stats") && e.totals.Packets > 0 {
 		b := s.append(nil, e.totals, &e.cfg.EVE)
 		e.merger.counts.add("stats")
 		if err := e.cfg.Sink.Write(&output.Event{Type: "stats", Time: e.totals.Last, Line: b}); err != nil {
