@@ -68,6 +68,8 @@ func probe(p *protocol.Peek) protocol.Match {
 	// Elsewhere only what opens a session, or asks who is there, whose bytes are all but given.
 	session := binary.LittleEndian.Uint32(b[offSession:])
 	switch {
+	case b[0] == registerSession && length == 4 && len(b) < headerLen+4 && p.Over == protocol.TCP && !p.End:
+		return protocol.Maybe
 	case b[0] == registerSession && length == 4 && len(b) >= headerLen+4 && binary.LittleEndian.Uint32(b[headerLen:]) == 1:
 		return protocol.Yes
 	case p.Over == protocol.UDP && b[0] == listIdentity && session == 0 && len(b) == headerLen+length && (length == 0 || length > offProduct && b[headerLen+2] == itemIdentity):
