@@ -2,8 +2,7 @@ package judge
 
 import (
 	"net/netip"
-	"strconv"
-	"strings"
+	"slices"
 
 	"netsensor/internal/allowlist"
 	"netsensor/internal/manifest"
@@ -77,16 +76,17 @@ func (a *Alert) productName() string {
 	return a.Products[0].Name
 }
 
+// What an alert repeats of a manifest or of the bindings is bounded: they may hold thousands of anything.
+const (
+	maxListed     = 3
+	maxReferences = 8
+)
+
 // References returns the vendor's documentation: of the nearest entry, its features and privileges.
 func (a *Alert) References() []string {
 	var refs []string
 	add := func(s string) {
-		for _, have := range refs {
-			if have == s {
-				return
-			}
-		}
-		if s != "" {
+		if s != "" && len(refs) < maxReferences && !slices.Contains(refs, s) {
 			refs = append(refs, s)
 		}
 	}
@@ -109,169 +109,6 @@ func (a *Alert) References() []string {
 		}
 	}
 	return refs
-}
-
-// why writes the sentence that explains an alert.
-func (j *Judge) why(a *Alert, f *finding) string {
-	var b strings.Builder
-	b.WriteString(a.Host.String())
-	if len(a.Products) > 0 {
-		b.WriteString(" (")
-		b.WriteString(a.Products[0].Name)
-		if len(a.Roles) > 0 {
-			b.WriteString(" " + a.Roles[0])
-		}
-		b.WriteString(")")
-	}
-	peer := a.Peer.String()
-	if a.Inbound || !ported(a.Proto) {
-		peer = a.Peer.Addr().String()
-	}
-	port := strconv.Itoa(int(a.Target.Port()))
-	switch a.Rule {
-	case UnknownDomain:
-		if a.Asked {
-			b.WriteString(" asked for " + a.Name)
-		} else if f.target {
-			b.WriteString(" asked the proxy " + peer + " for " + a.Name)
-		} else {
-			b.WriteString(" contacted " + a.Name + " at " + peer + " (" + sourceText(f.source) + ")")
-		}
-		b.WriteString("; no entry of " + a.declarer() + " declares it")
-	case UnknownAddress:
-		if f.target {
-			b.WriteString(" asked the proxy " + peer + " for the address " + a.Name)
-		} else {
-			b.WriteString(" contacted the external address " + peer + ", for which it gave and looked up no name")
-		}
-		b.WriteString("; no entry of " + a.declarer() + " declares it")
-	case UnexpectedSystem:
-		b.WriteString(" contacted the internal system " + peer)
-		if a.App != "" {
-			b.WriteString(" by " + a.App)
-		}
-		b.WriteString(", which is bound to no variable or role of " + a.declarer())
-	case UnexpectedInbound:
-		b.WriteString(" was contacted")
-		if ported(a.Proto) {
-			b.WriteString(" on port " + port)
-		}
-		b.WriteString(" by " + peer)
-		if !ported(a.Proto) {
-			b.WriteString(" over " + transportText(a.Proto))
-		}
-		if a.App != "" {
-			b.WriteString(" by " + a.App)
-		}
-		b.WriteString("; no entry of " + a.declarer() + " declares that")
-	case UnexpectedMethod:
-		if a.Inbound {
-			b.WriteString(" was contacted by " + peer + " on the declared port " + port)
-		} else {
-			b.WriteString(" contacted the declared endpoint " + peer)
-			if a.Name != "" {
-				b.WriteString(" (" + a.Name + ")")
-			}
-		}
-		b.WriteString(" by " + transportText(a.Proto))
-		if a.App != "" {
-			b.WriteString(" and " + a.App)
-		}
-		b.WriteString(", which " + a.declarer() + " does not declare")
-	case FeatureOff:
-		verb := " contacted " + peer
-		if a.Asked {
-			verb = " asked for " + a.Name
-		} else if a.Inbound {
-			verb = " was contacted by " + peer
-		}
-		b.WriteString(verb + ", which only a feature that is off would do")
-	case NameMismatch:
-		b.WriteString(" claimed to speak to " + a.Name + " (" + sourceText(f.source) + ") at " + peer)
-		if f.failed&FailedName != 0 {
-			b.WriteString(", beside another, declared name")
-		} else {
-			b.WriteString(", but was given other addresses for that name")
-		}
-	case TLSPolicy:
-		b.WriteString(" spoke TLS with " + peer + " otherwise than " + a.declarer() + " declares: " + tlsFaults[f.fault])
-	case DefaultAccount:
-		verb := " saw a login"
-		switch a.Login.Outcome {
-		case loginAccepted:
-			verb = " accepted a login"
-		case loginRefused:
-			verb = " refused a login"
-		}
-		if !a.Inbound {
-			verb = " logged in at " + peer
-		}
-		b.WriteString(verb + " with the default account " + strconv.Quote(a.Account.Name) + " (" + a.Login.Mechanism + ")")
-		if a.Inbound {
-			b.WriteString(" from " + peer)
-		}
-	case UndecidableRule:
-		b.WriteString(" and " + peer + ": not decidable (" + a.Reason.String() + ")")
-	}
-	if a.Entry != nil && a.Rule != DefaultAccount {
-		b.WriteString("; nearest: " + a.Entry.ID)
-		if text := EndpointText(a.Entry); text != "" {
-			b.WriteString(" (" + text + ")")
-		}
-		if a.Failed != 0 {
-			b.WriteString(", differs in " + a.Failed.String())
-		}
-		if a.Rule == FeatureOff && a.Entry.Comm != nil {
-			b.WriteString("; off: " + strings.Join(a.Entry.Comm.Features, ", "))
-		}
-	}
-	return b.String()
-}
-
-// declarer names the product and the versions that its manifest is about.
-func (a *Alert) declarer() string {
-	if len(a.Products) == 0 {
-		return "any product"
-	}
-	list := make([]string, 0, len(a.Products))
-	for _, p := range a.Products {
-		name := p.Name
-		if p.Bound != nil && p.Bound.InstalledVersion != "" {
-			name += " " + p.Bound.InstalledVersion
-		}
-		list = append(list, name)
-	}
-	return strings.Join(list, ", ")
-}
-
-func sourceText(s NameSource) string {
-	switch s {
-	case SNI:
-		return "tls.sni"
-	case Host:
-		return "http.host"
-	case Target:
-		return "proxy.target"
-	case DNS:
-		return "dns.answer"
-	case Cert:
-		return "tls.certificate"
-	}
-	return "protocol"
-}
-
-func transportText(proto uint8) string {
-	switch proto {
-	case 6:
-		return "tcp"
-	case 17:
-		return "udp"
-	case 132:
-		return "sctp"
-	case 1, 58:
-		return "icmp"
-	}
-	return "IP protocol " + strconv.Itoa(int(proto))
 }
 
 // cite lists the names that were evidence about a conversation.
@@ -306,81 +143,3 @@ func (j *Judge) cite(a *Alert, c *Conversation) {
 }
 
 const maxCited = 16
-
-// EndpointText says in a few words what an entry declares: "*.ingest.acme.example:443/tls".
-func EndpointText(e *allowlist.Entry) string {
-	var parts []string
-	if e.Exception != nil {
-		x := &e.Exception.To
-		if !e.Outbound {
-			x = &e.Exception.From
-		}
-		switch {
-		case x.Role != "":
-			parts = append(parts, "role "+x.Role)
-		case x.Variable != "":
-			parts = append(parts, "${"+x.Variable+"}")
-		}
-		for _, p := range x.Endpoints {
-			parts = append(parts, p.String())
-		}
-		parts = nameTexts(parts, x.Names)
-	} else {
-		p := &e.Comm.To
-		if !e.Outbound {
-			p = &e.Comm.From
-			if e.Comm.Direction == manifest.Both && p.Role == "" {
-				p = &e.Comm.To
-			}
-		}
-		switch {
-		case p.Role != "":
-			parts = append(parts, "role "+p.Role)
-		case p.Variable != "":
-			parts = append(parts, "${"+p.Variable+"}")
-		}
-		parts = nameTexts(parts, p.Names)
-		for _, c := range p.CIDRs {
-			parts = append(parts, c.Prefix.String())
-		}
-	}
-	if len(parts) > 3 {
-		parts = append(parts[:3], "…")
-	}
-	s := strings.Join(parts, ", ")
-	for i, r := range e.Ports {
-		if i == 0 {
-			s += " port "
-		} else {
-			s += ","
-		}
-		s += strconv.Itoa(int(r.First))
-		if r.Last != r.First {
-			s += "-" + strconv.Itoa(int(r.Last))
-		}
-	}
-	if e.Comm != nil && e.Comm.Method != "" {
-		s += " " + e.Comm.Method
-	} else if e.Exception != nil && e.Exception.Method != "" {
-		s += " " + e.Exception.Method
-	}
-	return strings.TrimSpace(s)
-}
-
-func nameTexts(parts []string, declared []manifest.Name) []string {
-	for i := range declared {
-		if len(parts) > 3 {
-			break
-		}
-		n := &declared[i]
-		switch {
-		case n.Suffix == "":
-			parts = append(parts, n.Exact)
-		case n.Depth == manifest.DepthAny:
-			parts = append(parts, "**."+n.Suffix)
-		default:
-			parts = append(parts, "*."+n.Suffix)
-		}
-	}
-	return parts
-}

@@ -51,7 +51,7 @@ func TestAppendEVE(t *testing.T) {
 		"netsensor_nearest": "telemetry", "netsensor_failed": "name", "netsensor_feature": "telemetry", "netsensor_host": "10.20.4.17",
 		"mitre_tactic_id": "TA0011", "signature_severity": "Major",
 		"netsensor_why": "10.20.4.17 (Acme Vault server) contacted c2.evil.test at 203.0.113.66:443 (tls.sni); no entry of Acme Vault 8.2.4 declares it; " +
-			"nearest: telemetry (telemetry.acme.example, *.ingest.acme.example, ${tenant}.vault.acme.example, … port 443 TLS), differs in name",
+			"nearest: telemetry (telemetry.acme.example, *.ingest.acme.example, ${tenant}.vault.acme.example and 1 more, port 443 TLS), differs in name",
 	} {
 		if v := al.Metadata[key]; len(v) == 0 || v[0] != want {
 			t.Errorf("%s = %q, want %q", key, v, want)

@@ -71,7 +71,7 @@ func (a *Alert) metadata(al *eve.Object, info *ruleInfo) {
 	m.B = append(m.B, '"', ']')
 	if len(a.Products) > 0 {
 		products, manifests := make([]string, 0, len(a.Products)), make([]string, 0, len(a.Products))
-		for _, p := range a.Products {
+		for _, p := range a.Products[:min(len(a.Products), maxListed)] {
 			id := p.PURL
 			if id == "" {
 				id = p.Name
@@ -85,9 +85,12 @@ func (a *Alert) metadata(al *eve.Object, info *ruleInfo) {
 		}
 		m.Strs("netsensor_product", products...)
 		m.Strs("netsensor_manifest", manifests...)
+		if n := len(a.Products) - len(products); n > 0 {
+			m.Strs("netsensor_more_products", strconv.Itoa(n))
+		}
 	}
 	if len(a.Roles) > 0 {
-		m.Strs("netsensor_role", a.Roles...)
+		m.Strs("netsensor_role", a.Roles[:min(len(a.Roles), maxListed)]...)
 	}
 	if a.Entry != nil {
 		m.Strs("netsensor_nearest", a.Entry.ID)
@@ -133,6 +136,9 @@ func (a *Alert) context(al *eve.Object) {
 	m.Key("products")
 	m.B = append(m.B, '[')
 	for i, p := range a.Products {
+		if i == maxListed {
+			break
+		}
 		if i > 0 {
 			m.B = append(m.B, ',')
 		}
@@ -148,8 +154,11 @@ func (a *Alert) context(al *eve.Object) {
 		m.B = e.Close()
 	}
 	m.B = append(m.B, ']')
+	if n := len(a.Products) - maxListed; n > 0 {
+		m.Uint("more_products", uint64(n))
+	}
 	if len(a.Roles) > 0 {
-		m.Strs("roles", a.Roles...)
+		m.Strs("roles", a.Roles[:min(len(a.Roles), maxListed)]...)
 	}
 	if len(a.Names) > 0 {
 		m.Key("names")
@@ -217,7 +226,7 @@ func (a *Alert) nearest(m *eve.Object) {
 		if len(c.Privileges) > 0 {
 			n.Key("privileges")
 			n.B = append(n.B, '[')
-			for i := range c.Privileges {
+			for i := range c.Privileges[:min(len(c.Privileges), maxReferences)] {
 				if i > 0 {
 					n.B = append(n.B, ',')
 				}

@@ -14,7 +14,7 @@ func (j *Judge) raise(c *Conversation, f *finding, client, server netip.AddrPort
 	rule := f.rule
 	if f.verdict == Undecidable && c.Phase == Ended && wantsUndecidable(f.host) {
 		rule = UndecidableRule
-	} else if f.verdict != Unexpected || f.silent || !decisive(c, f) {
+	} else if f.verdict != Unexpected || f.silent || !j.decisive(c, f) {
 		return
 	}
 	if !j.seen.first(c.ID, rule, f.inbound) {
@@ -85,12 +85,12 @@ func (j *Judge) raise(c *Conversation, f *finding, client, server netip.AddrPort
 }
 
 // decisive reports whether nothing that may follow can take a finding back.
-func decisive(c *Conversation, f *finding) bool {
+func (j *Judge) decisive(c *Conversation, f *finding) bool {
 	if c.Phase != Named {
 		return true
 	}
 	switch f.rule {
-	case UnknownDomain, NameMismatch:
+	case UnknownDomain, NameMismatch, UnknownHash, UnknownSigner, BoundsExceeded:
 		return true
 	case DefaultAccount:
 		return f.login.Outcome != loginTried
@@ -98,8 +98,31 @@ func decisive(c *Conversation, f *finding) bool {
 		return f.failed&(FailedMethod|FailedTLS) == 0
 	case UnexpectedInbound:
 		return c.Established && !c.RolesInferred
+	case UnknownAddress, UnexpectedSystem:
+		return j.hadNames(c) && !c.RolesInferred
+	case UnexpectedMethod:
+		if !j.hadNames(c) || c.RolesInferred || len(j.ev.targets) > 0 {
+			return false
+		}
+		return f.failed&(FailedPort|FailedSSH) != 0 || f.failed&FailedMethod != 0 && !turnsToTLS[c.App]
 	}
 	return false
+}
+
+// hadNames reports whether the client has said, by the content's own means, whom it speaks to.
+func (j *Judge) hadNames(c *Conversation) bool {
+	switch c.App {
+	case "":
+		return false
+	case "tls", "quic", "dtls", "http", "http2", "socks":
+		return len(j.ev.claims) > 0 || j.ev.literal
+	}
+	return true
+}
+
+// turnsToTLS are the protocols that may yet become what was declared: they have a STARTTLS or the like.
+var turnsToTLS = map[string]bool{
+	"smtp": true, "imap": true, "pop3": true, "ftp": true, "ldap": true, "pgsql": true, "mysql": true, "xmpp": true, "rdp": true, "socks": true,
 }
 
 // raiseQuestion is raise for a question. Its conversation is the one with the resolver.
@@ -135,7 +158,9 @@ func (j *Judge) alert(f *finding, rule Rule, c *Conversation, now int64, folded 
 		Audit: true, DNSWarm: j.warm(f.host.addr), Warming: j.warming(f.host, now),
 	}
 	for _, b := range f.host.bindings {
-		a.Roles = append(a.Roles, b.Role)
+		if !slices.Contains(a.Roles, b.Role) {
+			a.Roles = append(a.Roles, b.Role)
+		}
 	}
 	for _, p := range f.host.products {
 		a.Products = append(a.Products, p)
@@ -174,10 +199,11 @@ func severity(a *Alert) int {
 	return min(s, 4)
 }
 
-// nearest returns the entry that is most like what was seen, where none is about the endpoint: by the name's last
-// labels, by port and method.
+// nearest returns the entry that is most like what was seen, where none is about the endpoint: by the name's labels
+// below the top-level domain, by port and by method. What has none of these in common is not near.
 func (j *Judge) nearest(f *finding, c *Conversation) (int, Failed) {
-	at, most := -1, 3 // what is alike in neither name, port nor method is not near
+	at, most := -1, 0
+	var failed Failed
 	for _, role := range f.host.roles {
 		ids := j.table.ByRole(role)
 		for _, i := range ids[:min(len(ids), maxExplain)] {
@@ -185,38 +211,43 @@ func (j *Judge) nearest(f *finding, c *Conversation) (int, Failed) {
 			if e.Outbound == f.inbound || e.Comm == nil {
 				continue
 			}
-			n := 0
+			n, miss := 0, FailedAddress
 			if f.name != "" {
+				miss = FailedName
 				for k := range e.Comm.To.Names[:min(len(e.Comm.To.Names), 64)] {
 					n = max(n, 8*commonLabels(f.name, e.Comm.To.Names[k].Text()))
 				}
 			}
-			if f.port != 0 && e.Port(f.port) {
+			if f.port != 0 && e.Ports != nil && e.Port(f.port) {
 				n += 4
+			} else if f.port != 0 && !e.Port(f.port) {
+				miss |= FailedPort
 			}
-			if c != nil && c.App != "" && j.checks[i].method.alike(c.App) {
+			if c != nil && e.Transports&allowlist.TransportOf(c.Proto) == 0 && e.Transports != allowlist.AnyTransport {
+				miss |= FailedPort
+			}
+			if m := &j.checks[i].method; c != nil && c.App != "" && !m.any && m.alike(c.App) {
 				n += 4
+			} else if c != nil && c.App != "" && m.seen(c) == methodOther {
+				miss |= FailedMethod
+			}
+			if n == 0 {
+				continue
 			}
 			if e.Internal == (f.rule == UnexpectedSystem || f.inbound) {
 				n++
 			}
 			if n > most {
-				at, most = int(i), n
+				at, most, failed = int(i), n, miss
 			}
 		}
 	}
-	if at < 0 {
-		return -1, 0
-	}
-	if f.name != "" {
-		return at, FailedName
-	}
-	return at, FailedAddress
+	return at, failed
 }
 
-// commonLabels counts the labels that two names end in alike.
+// commonLabels counts the labels below the top-level domain that two names end in alike.
 func commonLabels(a, b string) int {
-	n := 0
+	n := -1 // that both are in the same top-level domain says nothing
 	for a != "" && b != "" {
 		i, k := strings.LastIndexByte(a, '.'), strings.LastIndexByte(b, '.')
 		if a[i+1:] != b[k+1:] {
@@ -225,7 +256,7 @@ func commonLabels(a, b string) int {
 		n++
 		a, b = a[:max(i, 0)], b[:max(k, 0)]
 	}
-	return n
+	return max(n, 0)
 }
 
 // products is the identity of what a host runs.
