@@ -1,5 +1,7 @@
 package quic
 
+import "encoding/binary"
+
 // Frame types of Initial packets: RFC 9000, section 12.4.
 const (
 	framePadding = 0x00
@@ -19,7 +21,12 @@ func cryptoFrames(b []byte, google bool, f func(offset int, data []byte)) bool {
 		typ := b[0]
 		b = b[1:]
 		switch {
-		case typ == framePadding, typ == framePing:
+		case typ == framePadding:
+			// Most of an Initial packet (RFC 9000, section 14.1).
+			for len(b) >= 8 && binary.NativeEndian.Uint64(b) == 0 {
+				b = b[8:]
+			}
+		case typ == framePing:
 		case typ == frameCrypto && !google, typ == frameGoogleCrypto && google:
 			offset, n := varint(b)
 			if n == 0 {

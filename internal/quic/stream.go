@@ -15,8 +15,9 @@ const (
 	maxFailures = 32
 	// maxQuiet bounds the datagrams that are looked at after the last that taught anything.
 	maxQuiet = 64
-	// keptBuffer bounds the buffers that survive Reset.
+	// keptBuffer and keptFacts bound the room that survives Reset.
 	keptBuffer = 16 << 10
+	keptFacts  = 64
 )
 
 // Handshake message types: RFC 8446, section 4.
@@ -32,7 +33,9 @@ type half struct {
 }
 
 type stream struct {
+	progress
 	cache  *tls.Cache
+	crypto [2]half // of client and server
 	detail detail
 	obs    protocol.Observation
 	facts  []protocol.Fact
@@ -40,7 +43,10 @@ type stream struct {
 	shape  tls.Fingerprint
 	plain  []byte // decrypted payload
 	header []byte
+}
 
+// progress is what is known of a connection.
+type progress struct {
 	version        version // of the keys
 	dcid           [maxCID]byte
 	dcidLen        int
@@ -48,7 +54,6 @@ type stream struct {
 	client, server keys
 	trial          keys // of a packet that may begin another connection
 	clientDir      protocol.Dir
-	crypto         [2]half // of client and server
 
 	attempts, failures       int
 	quiet                    int
@@ -65,17 +70,17 @@ func (s *stream) Reset() {
 		s.crypto[i].Reset()
 		s.crypto[i].done = 0
 	}
-	crypto, plain, facts := s.crypto, s.plain[:0], s.facts[:0]
-	if cap(plain) > keptBuffer {
-		plain = nil
+	if cap(s.plain) > keptBuffer {
+		s.plain = nil
 	}
-	if cap(facts) > 64 {
-		facts = nil
+	if cap(s.facts) > keptFacts {
+		s.facts = nil
 	}
+	s.facts = s.facts[:0]
 	s.shape.Reset()
-	*s = stream{
-		cache: s.cache, crypto: crypto, plain: plain, header: s.header[:0], facts: facts, shape: s.shape,
-	}
+	s.progress = progress{}
+	s.detail = detail{}
+	s.hello = tls.ClientHello{}
 }
 
 // Gap implements protocol.Stream.
