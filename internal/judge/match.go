@@ -348,7 +348,7 @@ func confidence(c *Conversation) Confidence {
 	switch {
 	case c.RolesInferred || c.Midstream || c.Refused || !c.Established && !c.PayloadToServer && !c.PayloadToClient:
 		return Low
-	case c.Gap || c.OneWay:
+	case c.Gap || c.OneWay && (c.Proto == 6 || c.Phase != Named): // a first datagram has had no answer yet
 		return Medium
 	}
 	return High
