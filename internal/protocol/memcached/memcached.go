@@ -50,8 +50,8 @@ func Parser() protocol.Parser {
 func probe(p *protocol.Peek) protocol.Match {
 	b := p.Data
 	if p.Over == protocol.UDP {
-		// Request, number, count, and two bytes that are reserved.
-		if len(b) <= udpFrame || binary.BigEndian.Uint16(b[4:]) == 0 || b[6] != 0 || b[7] != 0 {
+		// Request, number, count, and two bytes that are reserved; not all clients clear them.
+		if len(b) <= udpFrame || binary.BigEndian.Uint16(b[4:]) == 0 || !p.Port(11211) && (b[6] != 0 || b[7] != 0) {
 			return protocol.No
 		}
 		b = b[udpFrame:]
@@ -162,6 +162,7 @@ func probeAnswer(b []byte) protocol.Match {
 type stream struct {
 	sides     [2]frames.Reader
 	lines     lines.Reader
+	spoken    bool // the first byte was seen
 	binary    bool // the binary protocol is spoken
 	pending   bool // a login waits for its outcome
 	user      []byte
@@ -179,10 +180,12 @@ func (s *stream) Feed(c *protocol.Context, d protocol.Dir, b []byte) (int, proto
 	if c.Over == protocol.UDP {
 		return len(b), protocol.Done
 	}
-	if len(b) > 0 && b[0] != request && b[0] != response && !s.binary {
+	if !s.spoken && len(b) > 0 {
+		s.spoken, s.binary = true, b[0] == request || b[0] == response
+	}
+	if !s.binary {
 		return s.plain(c, d, b)
 	}
-	s.binary = true
 	n, st := s.sides[d].Feed(s, c, d, b)
 	if st == protocol.More && s.sides[0].Closed() && s.sides[1].Closed() {
 		st = protocol.Failed
