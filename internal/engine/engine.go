@@ -89,7 +89,7 @@ func (e *Engine) Run(inputs []Input) (Totals, error) {
 		}
 	}
 	j := e.job()
-	j.last, j.base, j.clock = true, e.num, e.disp.clock.now
+	j.last, j.base, j.clock, j.file = true, e.num, e.disp.clock.now, e.file
 	pipe.push(j)
 	if err := pipe.close(); err != nil {
 		return e.totals, err
@@ -131,6 +131,7 @@ func (e *Engine) read(name string, src capture.Source, pipe *pipeline) error {
 			j.fresh = true
 		}
 		first, e.seen = false, true
+		e.file = name
 		j.file, j.iface = name, src.Interfaces()
 		j.base, j.count = e.num, e.count
 		e.num += uint64(len(frames))
