@@ -7,6 +7,8 @@ import (
 	"netsensor/internal/protocol"
 )
 
+const port = 20000
+
 // The header of the link layer: two bytes to begin with, length, control, destination, source, checksum.
 const (
 	start     = 0x0564
@@ -39,7 +41,10 @@ func probe(p *protocol.Peek) protocol.Match {
 			return protocol.No
 		}
 		return protocol.Maybe
-	case sum(b[:sumOffset]) != binary.LittleEndian.Uint16(b[sumOffset:]):
+	case sum(b[:sumOffset]) == binary.LittleEndian.Uint16(b[sumOffset:]):
+	case p.Port(port):
+		return protocol.Likely // damaged
+	default:
 		return protocol.No
 	}
 	// The master sends first, and its frames say so; unsolicited responses come from the outstation.

@@ -28,6 +28,10 @@ func TestProbe(t *testing.T) {
 	if m := kit.Probe(datagramtest.Client("\x05\x64\x0e\xc4\x04\x00\x03\x00\x6d\xd2")); m != protocol.No {
 		t.Errorf("a wrong checksum: %d", m)
 	}
+	known := datagramtest.Kit{Parser: Parser(), Port: port}
+	if m := known.Probe(datagramtest.Client("\x05\x64\x0e\xc4\x04\x00\x03\x00\x6d\xd2")); m != protocol.Likely {
+		t.Errorf("a wrong checksum on the port: %d", m)
+	}
 }
 
 func FuzzDNP3(f *testing.F) { kit.Fuzz(f, []datagramtest.Step{datagramtest.Client(header)}) }

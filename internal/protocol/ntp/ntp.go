@@ -62,8 +62,11 @@ func probe(p *protocol.Peek) protocol.Match {
 		p.Reversed = (b[1]&0x80 != 0) == (p.Dir == protocol.ToServer)
 	case mode == modePrivate:
 		p.Reversed = (b[0]&0x80 != 0) == (p.Dir == protocol.ToServer)
-	case mode < modeControl && len(b) >= headerLen && (mode != 0 || version == 1) && b[1] <= 16: // RFC 1059 had no modes
+	case mode < modeControl && len(b) >= headerLen && (mode != 0 || version == 1): // RFC 1059 had no modes
 		orient(p, mode)
+		if b[1] > 16 { // no such stratum
+			return protocol.Likely
+		}
 	default:
 		return protocol.No
 	}

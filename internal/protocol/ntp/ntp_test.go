@@ -34,6 +34,9 @@ func TestProbe(t *testing.T) {
 	if m := other.Probe(datagramtest.Client(asks)); m != protocol.No {
 		t.Errorf("a request to another port: %d", m)
 	}
+	if m := kit.Probe(datagramtest.Server("\x24\x20", answers[2:])); m != protocol.Likely {
+		t.Errorf("an impossible stratum: %d", m)
+	}
 	p := protocol.Peek{Data: []byte(answers), Dir: protocol.ToServer, ClientPort: port, ServerPort: port}
 	if probe(&p); !p.Reversed {
 		t.Error("an answer that came first was not turned round")
