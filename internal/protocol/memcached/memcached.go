@@ -85,8 +85,35 @@ func probeBinary(b []byte) protocol.Match {
 	if len(b) < header {
 		return protocol.Maybe
 	}
-	total := binary.BigEndian.Uint32(b[8:])
-	if key := binary.BigEndian.Uint16(b[2:]); key > 250 || b[4] > 32 || uint32(key)+uint32(b[4]) > total || total > maxBody {
+	key, extras, total := uint32(binary.BigEndian.Uint16(b[2:])), b[4], binary.BigEndian.Uint32(b[8:])
+	if key > 250 || key+uint32(extras) > total || total > maxBody {
+		return protocol.No
+	}
+	if b[0] == response {
+		if extras != 0 && extras != 4 || binary.BigEndian.Uint16(b[6:]) > 0x90 {
+			return protocol.No
+		}
+		return protocol.Yes
+	}
+	// What each command has of extras and key tells it from chance, and from Thrift's binary protocol.
+	ok := false
+	switch b[1] {
+	case 0x00, 0x04, 0x09, 0x0c, 0x0d, 0x14: // get and delete
+		ok = extras == 0 && key > 0 && total == key
+	case 0x01, 0x02, 0x03, 0x11, 0x12, 0x13: // set, add, replace
+		ok = extras == 8 && key > 0
+	case 0x05, 0x06, 0x15, 0x16: // increment, decrement
+		ok = extras == 20 && key > 0 && total == key+20
+	case 0x07, 0x0a, opVersion, 0x17, 0x20: // quit, noop, version, mechanisms
+		ok = total == 0
+	case 0x08, 0x18, 0x1b, 0x1c, 0x1d, 0x1e: // flush, verbosity, touch
+		ok = extras == 0 || extras == 4
+	case 0x0e, 0x0f, 0x19, 0x1a, opSASL, opSASLStep: // append, prepend
+		ok = extras == 0 && key > 0
+	case 0x10: // stat
+		ok = extras == 0
+	}
+	if !ok {
 		return protocol.No
 	}
 	return protocol.Yes

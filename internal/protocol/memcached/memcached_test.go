@@ -17,7 +17,7 @@ func message(magic, opcode byte, status int, key, value string) string {
 
 var (
 	login = message(request, opSASL, 0, "PLAIN", "\x00svc\x00secret")
-	big   = message(request, 0x01, 0, "k", strings.Repeat("x", 5000))
+	big   = message(request, 0x0e, 0, "k", strings.Repeat("x", 5000))
 	sasl  = []Step{
 		Client(message(request, opVersion, 0, "", "")), Server(message(response, opVersion, 0, "", "1.6.18")),
 		Client(login), Server(message(response, opSASL, statusAuthError, "", "Auth failure.")),
@@ -50,6 +50,7 @@ func TestProbe(t *testing.T) {
 		{login[:8], 0, protocol.TCP, protocol.Maybe},
 		{message(response, opVersion, 0, "", "1.6.18"), 1, protocol.TCP, protocol.Yes},
 		{message(response, opVersion, 0, "", "1.6.18"), 0, protocol.TCP, protocol.No},
+		{"\x80\x01\x00\x01\x00\x00\x00\x09add\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00", 0, protocol.TCP, protocol.No},
 		{"set k 0 60 2\r\n", 0, protocol.TCP, protocol.Yes},
 		{"set k 0 60", 0, protocol.TCP, protocol.Maybe},
 		{"set k a b c\r\n", 0, protocol.TCP, protocol.No},
