@@ -37,6 +37,7 @@ func TestScripts(t *testing.T) {
 		Dir: "testdata", UpdateScripts: *update, RequireUniqueNames: true,
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("PCAPS", "pcaps")
+			e.Setenv("GORACE", "atexit_sleep_ms=0") // the race detector lets every program sleep for a second
 			return copyPcaps(filepath.Join(e.WorkDir, "pcaps"))
 		},
 		Cmds:      map[string]func(*testscript.TestScript, bool, []string){"code": exitsWith},
