@@ -78,6 +78,23 @@ func TestEventsAreValid(t *testing.T) {
 	}
 }
 
+func TestEventsNameTheirCapture(t *testing.T) {
+	for name, lines := range replayed(t, "judged") {
+		for _, line := range lines {
+			var e struct {
+				Type string `json:"event_type"`
+				File string `json:"pcap_filename"`
+			}
+			if err := json.Unmarshal(line, &e); err != nil {
+				t.Fatal(err)
+			}
+			if e.File != "pcaps/"+name && e.Type != "engine" && e.Type != "stats" {
+				t.Errorf("%s: pcap_filename %q in %s", name, e.File, line)
+			}
+		}
+	}
+}
+
 // TestEventsAreDocumented fails when an event has a member that docs/eve.md does not describe.
 func TestEventsAreDocumented(t *testing.T) {
 	page, err := os.ReadFile("../../docs/eve.md")

@@ -7,8 +7,12 @@ import (
 	"netsensor/internal/protocol/amqp"
 	"netsensor/internal/protocol/bacnet"
 	"netsensor/internal/protocol/bittorrent"
+	"netsensor/internal/protocol/cassandra"
 	"netsensor/internal/protocol/coap"
+	"netsensor/internal/protocol/dcerpc"
 	"netsensor/internal/protocol/dhcp"
+	"netsensor/internal/protocol/dnp3"
+	"netsensor/internal/protocol/enip"
 	"netsensor/internal/protocol/ftp"
 	"netsensor/internal/protocol/ike"
 	"netsensor/internal/protocol/imap"
@@ -16,24 +20,34 @@ import (
 	"netsensor/internal/protocol/kafka"
 	"netsensor/internal/protocol/krb5"
 	"netsensor/internal/protocol/ldap"
+	"netsensor/internal/protocol/memcached"
 	"netsensor/internal/protocol/modbus"
 	"netsensor/internal/protocol/mongodb"
 	"netsensor/internal/protocol/mqtt"
 	"netsensor/internal/protocol/mysql"
+	"netsensor/internal/protocol/nats"
+	"netsensor/internal/protocol/netbiosdgm"
 	"netsensor/internal/protocol/ntp"
 	"netsensor/internal/protocol/openvpn"
 	"netsensor/internal/protocol/pgsql"
 	"netsensor/internal/protocol/pop3"
 	"netsensor/internal/protocol/radius"
+	"netsensor/internal/protocol/rdp"
 	"netsensor/internal/protocol/redis"
+	"netsensor/internal/protocol/rfb"
+	"netsensor/internal/protocol/rip"
 	"netsensor/internal/protocol/rtsp"
 	"netsensor/internal/protocol/sip"
 	"netsensor/internal/protocol/smb"
 	"netsensor/internal/protocol/smtp"
+	"netsensor/internal/protocol/snmp"
 	"netsensor/internal/protocol/socks"
 	"netsensor/internal/protocol/ssdp"
+	"netsensor/internal/protocol/stomp"
 	"netsensor/internal/protocol/stun"
 	"netsensor/internal/protocol/syslog"
+	"netsensor/internal/protocol/tacacs"
+	"netsensor/internal/protocol/tds"
 	"netsensor/internal/protocol/telnet"
 	"netsensor/internal/protocol/tftp"
 	"netsensor/internal/protocol/wireguard"
@@ -49,11 +63,13 @@ func parsers() []protocol.Parser {
 	return []protocol.Parser{
 		tls.Parser(), http.Parser(), ssh.Parser(), http.Parser2(),
 		dns.Parser(), quic.Parser(), tls.DTLSParser(), dns.MDNS(), dns.LLMNR(), dns.NBNS(),
-		smb.Parser(), ldap.Parser(), krb5.Parser(),
+		smb.Parser(), ldap.Parser(), krb5.Parser(), rdp.Parser(), dcerpc.Parser(), snmp.Parser(), rfb.Parser(),
 		smtp.Parser(), imap.Parser(), pop3.Parser(), ftp.Parser(), telnet.Parser(), xmpp.Parser(), irc.Parser(),
 		pgsql.Parser(), mysql.Parser(), mongodb.Parser(), redis.Parser(), kafka.Parser(), amqp.Parser(), mqtt.Parser(),
-		socks.Parser(), sip.Parser(), rtsp.Parser(), bittorrent.Parser(), modbus.Parser(),
+		tds.Parser(), nats.Parser(), memcached.Parser(), cassandra.Parser(), stomp.Parser(),
+		socks.Parser(), sip.Parser(), rtsp.Parser(), bittorrent.Parser(), modbus.Parser(), dnp3.Parser(), enip.Parser(), tacacs.Parser(),
 		stun.Parser(), dhcp.Parser(), dhcp.V6(), ntp.Parser(), tftp.Parser(), radius.Parser(), syslog.Parser(),
 		ssdp.Parser(), ike.Parser(), wireguard.Parser(), openvpn.Parser(), bittorrent.DHT(), bacnet.Parser(), coap.Parser(),
+		rip.Parser(), netbiosdgm.Parser(),
 	}
 }
