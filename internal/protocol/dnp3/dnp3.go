@@ -1,7 +1,8 @@
-// Package dnp3 recognises DNP3 (IEEE 1815) by the checksum of a frame's header.
+// Package dnp3 parses DNP3 (IEEE 1815) as far as who asks whom for which function; it is known by the checksum of a frame's header.
 package dnp3
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"netsensor/internal/protocol"
@@ -27,7 +28,7 @@ func Parser() protocol.Parser {
 		Over:  protocol.TCP | protocol.UDP,
 		Limit: 1 << 10,
 		Probe: probe,
-		New:   func() protocol.Stream { return stream{} },
+		New:   func() protocol.Stream { return new(stream) },
 	}
 }
 
@@ -41,7 +42,7 @@ func probe(p *protocol.Peek) protocol.Match {
 			return protocol.No
 		}
 		return protocol.Maybe
-	case sum(b[:sumOffset]) == binary.LittleEndian.Uint16(b[sumOffset:]):
+	case whole(b):
 	case p.Port(port):
 		return protocol.Likely // damaged
 	default:
@@ -69,15 +70,88 @@ func sum(b []byte) uint16 {
 	return ^s
 }
 
-// stream wants nothing.
-type stream struct{}
+// The data of a frame come in blocks of blockLen bytes with a checksum each; the first is the transport's, with two flags.
+const (
+	blockLen = 16
+	sumLen   = 2
+	flagLast = 0x80
+	flagHead = 0x40
+)
 
-func (stream) Reset() {}
-
-func (stream) Feed(_ *protocol.Context, _ protocol.Dir, b []byte) (int, protocol.Status) {
-	return len(b), protocol.Done
+// stream follows one connection.
+type stream struct {
+	fragment fragment
+	tx       int
+	lost     [2]bool
+	obs      protocol.Observation
 }
 
-func (stream) Gap(*protocol.Context, protocol.Dir, int) protocol.Status { return protocol.Done }
+func (s *stream) Reset() { *s = stream{} }
 
-func (stream) End(*protocol.Context) {}
+func (s *stream) Feed(c *protocol.Context, d protocol.Dir, b []byte) (int, protocol.Status) {
+	n := 0
+	for {
+		if s.lost[d] {
+			n += next(b[n:])
+		}
+		unread := b[n:]
+		if len(unread) < headerLen {
+			c.Need = headerLen
+			return n, protocol.More
+		}
+		if !whole(unread) {
+			s.lost[d] = true
+			s.obs = protocol.Observation{Dir: d, TxID: protocol.NoTx, Anomaly: "bad_link_crc"}
+			c.Sink.Observe(&s.obs)
+			n++
+			continue
+		}
+		data := int(unread[2]) - minLength
+		size := headerLen + data + (data+blockLen-1)/blockLen*sumLen
+		if len(unread) < size && c.Over == protocol.TCP {
+			c.Need = size
+			return n, protocol.More
+		}
+		s.lost[d] = false
+		s.frame(c, d, unread[:min(size, len(unread))], data)
+		n = min(n+size, len(b))
+	}
+}
+
+// whole reports whether b begins with a header that is not damaged.
+func whole(b []byte) bool {
+	return binary.BigEndian.Uint16(b) == start && b[2] >= minLength && sum(b[:sumOffset]) == binary.LittleEndian.Uint16(b[sumOffset:])
+}
+
+// next returns where in b the next header begins, or may begin.
+func next(b []byte) int {
+	for n := 0; ; n++ {
+		i := bytes.IndexByte(b[n:], start>>8)
+		if i < 0 {
+			return len(b)
+		}
+		if n += i; len(b)-n < headerLen || whole(b[n:]) {
+			return n
+		}
+	}
+}
+
+// frame tells of the fragment that begins in a frame with so many bytes of data. What is told stands in the first block.
+func (s *stream) frame(c *protocol.Context, d protocol.Dir, b []byte, data int) {
+	body := b[headerLen:]
+	body = body[:min(len(body), data, blockLen)]
+	if !s.fragment.read(b, body) {
+		return
+	}
+	s.obs = protocol.Observation{Event: "dnp3", Dir: d, TxID: s.tx, Detail: &s.fragment}
+	s.tx++
+	c.Sink.Observe(&s.obs)
+}
+
+// Gap goes on at the next header.
+func (s *stream) Gap(_ *protocol.Context, d protocol.Dir, _ int) protocol.Status {
+	s.lost[d] = true
+	return protocol.More
+}
+
+func (s *stream) End(*protocol.Context) {}
