@@ -286,7 +286,11 @@ func (v *Conversation) append(w *eve.Object, c *Call, smb bool) {
 	}
 	if c.replied && c.answer == response {
 		in := w.Begin("res")
-		c.appendSize(&in, 1)
+		x := *c
+		if smb { // where Suricata counts the parameters alone
+			x.size[1] = max(x.size[1]-8*x.count[1], 0)
+		}
+		x.appendSize(&in, 1)
 		w.End(in)
 	}
 	w.Uint("call_id", uint64(c.id))

@@ -34,6 +34,8 @@ func (h *header) look() int {
 			return header2 + 8
 		case treeConnect, read, write:
 			return header2 + 16
+		case ioctl:
+			return header2 + 48
 		case create:
 			return header2 + 88
 		}
@@ -82,14 +84,29 @@ func (s *stream) command2(c *protocol.Context, d protocol.Dir, side *side, b []b
 		c.Need = look
 		return 0
 	}
+	pipe, at, n := s.payload(&h, b[:look])
+	if pipe != nil {
+		if look = min(size, at+min(n, maxLook)); len(b) < look {
+			c.Need = look
+			return 0
+		}
+	}
 	side.left -= size
 	switch {
 	case le16(b[4:]) != header2 || h.command >= len(commands):
 		s.malformed(c, d)
 	case h.flags&flagResponse != 0:
+		if pipe != nil && at <= look {
+			s.calls(c, d, pipe, &h, b[at:look], min(n, size-at))
+		}
 		return s.response(c, d, side, &h, b[:look], size)
 	default:
-		return s.request(c, d, side, &h, b[:look], size)
+		spoken := pipe != nil && at <= look && s.calls(c, d, pipe, &h, b[at:look], min(n, size-at))
+		used := s.request(c, d, side, &h, b[:look], size)
+		if spoken {
+			s.pending[len(s.pending)-1].quiet = true // the call has an event of its own
+		}
+		return used
 	}
 	return size
 }
@@ -145,7 +162,7 @@ func (s *stream) request(c *protocol.Context, d protocol.Dir, side *side, h *hea
 		}
 	case ioctl:
 		if len(body) >= 24 {
-			t.function = le32(body[4:])
+			t.function, t.file = le32(body[4:]), id(body[8:24])
 		}
 	}
 	return size

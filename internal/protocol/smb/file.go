@@ -30,6 +30,7 @@ type file struct {
 	share    []byte
 	pipe     bool
 	closing  bool
+	calls    *pipe
 	end      uint64 // its size when it was opened, or was set to
 	endKnown bool
 	transfer [2]*transfer // what the server sent, what the client sent
@@ -54,6 +55,8 @@ type files struct {
 	free      []*file
 	transfers []*transfer // not in use
 	used      int
+	pipes     []*pipe // not in use
+	piped     int
 }
 
 func (f *files) reset() {
@@ -70,6 +73,7 @@ func (f *files) forget(i int) {
 			f.transfers = append(f.transfers, t)
 		}
 	}
+	f.forgetPipe(old)
 	*old = file{name: old.name[:0], share: old.share[:0]}
 	f.free = append(f.free, old)
 	f.open = slices.Delete(f.open, i, i+1)
@@ -139,11 +143,14 @@ func (s *stream) tree(number uint32, session uint64) *tree {
 
 // open takes note of a file that a CREATE opened.
 func (s *stream) open(c *protocol.Context, t *transaction) {
-	if t.contentless() {
+	if t.directory() {
 		return
 	}
 	f := s.file(c, t.file, t.session, t.tree)
 	f.name, f.end, f.endKnown = append(f.name[:0], t.name...), t.size, true
+	if t.times == [4]uint64{} {
+		f.pipe = true // the share's kind may not have been seen
+	}
 	if t.action == actionOverwritten || t.action == actionCreated || t.action == actionSuperseded {
 		f.end = 0
 	}
@@ -204,7 +211,11 @@ func (s *stream) readResponse(c *protocol.Context, side *side, t *transaction, h
 	if at < header2+16 || n <= 0 || n > size-at {
 		return size
 	}
-	x := s.transferOf(c, s.file(c, t.file, t.session, t.tree), reading)
+	f := s.file(c, t.file, t.session, t.tree)
+	if f.pipe {
+		return size
+	}
+	x := s.transferOf(c, f, reading)
 	if x == nil {
 		return size
 	}
@@ -302,6 +313,7 @@ func (s *stream) closeFile(c *protocol.Context, i int) {
 			s.tellFile(c, f, t, way)
 		}
 	}
+	s.dropPipe(c, f)
 	s.files.forget(i)
 }
 

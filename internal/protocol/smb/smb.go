@@ -175,6 +175,7 @@ type stream struct {
 	obs      protocol.Observation
 	detail   detail
 	moved    moved
+	rpc      pipeCall
 	name     []byte
 }
 

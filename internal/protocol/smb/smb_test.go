@@ -224,6 +224,38 @@ func TestCompound(t *testing.T) {
 	streamtest.Check(t, Parser(), nil, steps...)
 }
 
+// A bind by WRITE and READ, a call by IOCTL whose answer comes in two parts.
+func TestPipe(t *testing.T) {
+	pdu := func(kind, id, flags int, body string) string {
+		return "\x05\x00" + string([]byte{byte(kind), byte(flags)}) + "\x10\x00\x00\x00" + u16(16+len(body)) + u16(0) + u32(id) + body
+	}
+	transceive := func(mid int, b string) string {
+		return packet(call(ioctl, mid, u16(57)+u16(0)+u32(pipeTransceive)+fileA+u32(120)+u32(len(b))+zero(24)+b))
+	}
+	transceived := func(mid int, status uint32, b string) string {
+		return packet(answer(ioctl, mid, status, u16(49)+u16(0)+u32(pipeTransceive)+fileA+u32(112)+u32(0)+u32(112)+u32(len(b))+zero(8)+b))
+	}
+	svcctl := "\x81\xbb\x7a\x36\x44\x98\xf1\x35\xad\x32\x98\xf0\x38\x00\x10\x03"
+	bind := pdu(11, 1, 3, u16(5840)+u16(5840)+u32(0)+"\x01\x00\x00\x00"+u16(0)+"\x01\x00"+svcctl+u16(2)+u16(0)+zero(20))
+	ack := pdu(12, 1, 3, u16(5840)+u16(5840)+u32(0)+u16(2)+"x\x00"+"\x01\x00\x00\x00"+u16(0)+u16(0)+zero(20))
+	response := pdu(2, 2, 3, u32(0)+u16(0)+u16(0)+zero(100))
+	steps := []streamtest.Step{
+		client(connecting), server(packet(answer(treeConnect, 3, 0, u16(16)+"\x02"+zero(13)))), client(opening(4, "svcctl")), server(opened(4, fileA, 0)),
+		client(writes(5, fileA, 0, bind), reads(6, fileA, 0, 1024)), server(wrote(5, 0), data(6, ack)),
+		client(transceive(7, pdu(0, 2, 3, u32(0)+u16(0)+u16(15)+zero(30)))), server(transceived(7, statusBufferOverflow, response[:60])),
+		client(reads(8, fileA, 0, 1024)), server(data(8, response[60:])), client(transceive(9, pdu(0, 3, 3, u32(0)+u16(0)+u16(16)+zero(30)))),
+	}
+	got := streamtest.Run(Parser(), steps...)
+	one := `"interfaces":[{"uuid":"367abb81-9844-35f1-ad32-98f038001003","version":"2.0"`
+	has(t, got[3:4], `"command":"SMB2_COMMAND_WRITE","status":"STATUS_SUCCESS","status_code":"0x0","session_id":4386,"tree_id":5,"dcerpc":{"request":"BIND","response":"BINDACK",`+one+`,"ack_result":0,"ack_reason":0}],"call_id":1}`)
+	has(t, got[4:5], `"command":"SMB2_COMMAND_IOCTL",`, `"dcerpc":{"request":"REQUEST","response":"RESPONSE","opnum":15,"req":{"frag_cnt":1,"stub_data_size":30},`+one+`}],"res":{"frag_cnt":1,"stub_data_size":100},"call_id":2}`)
+	has(t, got[5:6], `"dcerpc":{"request":"REQUEST","response":"UNREPLIED","opnum":16,`)
+	if len(got) != 6 {
+		t.Errorf("%s", strings.Join(got, "\n"))
+	}
+	streamtest.Check(t, Parser(), nil, steps...)
+}
+
 func one1(command byte, flags byte, words, tail string) string {
 	return packet("\xffSMB" + string([]byte{command}) + u32(0) + string([]byte{flags}) + u16(0xc001) + zero(12) + u16(7) + u16(8) + u16(9) + u16(3) +
 		string([]byte{byte(len(words) / 2)}) + words + u16(len(tail)) + tail)

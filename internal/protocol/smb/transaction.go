@@ -137,9 +137,8 @@ func (t *transaction) created(body []byte) {
 	t.file = id(body[64:80])
 }
 
-// contentless reports whether what was opened has no content of its own: a directory, or a pipe, which has no times.
-func (t *transaction) contentless() bool {
-	return t.isDirectory || t.options&optionDirectory != 0 || t.times == [4]uint64{}
+func (t *transaction) directory() bool {
+	return t.isDirectory || t.options&optionDirectory != 0
 }
 
 // detail is the event of a transaction.
@@ -342,6 +341,8 @@ func (t *transaction) appendCreate(w *eve.Object) {
 		w.B = append(eve.AppendHex(append(w.B, '"'), []byte{t.file[1], t.file[0]}, 0), '"')
 	} else if t.file != (id{}) {
 		appendID(w, "fuid", t.file)
+	} else {
+		w.Str("fuid", "")
 	}
 }
 
