@@ -94,6 +94,12 @@ func (c *compiler) product(b *manifest.Bound, m *manifest.Manifest) {
 	if s := b.Policy.FoldSeconds; s != nil {
 		p.Fold = int64(*s) * 1e9
 	}
+	if len(m.Artifacts) > 0 {
+		p.Artifacts = make(map[string]*manifest.Artifact, len(m.Artifacts))
+	}
+	for i := range m.Artifacts {
+		p.Artifacts[m.Artifacts[i].Hashes.SHA256] = &m.Artifacts[i]
+	}
 	p.AnyRole = c.roles
 	c.roles++
 	roles := make([]string, 0, len(b.Roles))

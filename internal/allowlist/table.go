@@ -29,7 +29,9 @@ type Product struct {
 	Suspend             bool // after NotAfter its hosts are not judged for it
 	// AnyRole stands for all roles of the product.
 	AnyRole RoleID
-	roles   map[string]RoleID
+	// Artifacts are the declared files by the lower-case hex SHA-256.
+	Artifacts map[string]*manifest.Artifact
+	roles     map[string]RoleID
 }
 
 // HostBinding says that a host plays a role of a product.

@@ -132,7 +132,7 @@ func (w *worker) learn(wt *watch, f *flows.Flow, p *packet.Packet, o *protocol.O
 			}
 			w.addLookup(msg, fact)
 		default:
-			if w.addFact(&wt.conv, fact) {
+			if w.addFact(&wt.conv, fact, o.Dir) {
 				named = true
 			}
 		}
@@ -177,7 +177,7 @@ var nameSources = map[protocol.FactKind]judge.NameSource{
 }
 
 // addFact adds a fact to a conversation and reports whether it is one to judge by at once.
-func (w *worker) addFact(c *judge.Conversation, f *protocol.Fact) bool {
+func (w *worker) addFact(c *judge.Conversation, f *protocol.Fact, d protocol.Dir) bool {
 	switch f.Kind {
 	case protocol.NameSNI, protocol.NameHost, protocol.NameTarget, protocol.NameService:
 		if f.Kind == protocol.NameSNI {
@@ -229,9 +229,18 @@ func (w *worker) addFact(c *judge.Conversation, f *protocol.Fact) bool {
 		}
 	case protocol.File:
 		if len(c.Files) < maxNames {
-			c.Files = append(c.Files, judge.File{Name: w.text(f.Text), SHA256: w.text(f.Aux), Size: f.Num})
+			// Names and hashes of files do not repeat themselves as hosts do.
+			c.Files = append(c.Files, judge.File{Name: string(f.Text), SHA256: string(f.Aux), Size: f.Num, ToServer: d == protocol.ToServer})
 			c.Revision++
 			return true
+		}
+	case protocol.Signer:
+		if n := len(c.Files); n > 0 {
+			c.Files[n-1].Signer.Kind, c.Files[n-1].Signer.Subject = w.text(f.Aux), w.text(f.Text)
+		}
+	case protocol.SignerIssuer:
+		if n := len(c.Files); n > 0 {
+			c.Files[n-1].Signer.Issuer, c.Files[n-1].Signer.SPKI = w.text(f.Text), w.text(f.Aux)
 		}
 	}
 	return false

@@ -52,6 +52,10 @@ type Alert struct {
 	Failed  Failed
 	Account *manifest.Account // DefaultAccount
 	Login   *Login
+	// File is what UnknownHash and UnknownSigner are about; Artifact is what the product declares under its name.
+	File     *File
+	Artifact *manifest.Artifact
+	bound    exceeded
 	// Audit: none of the products is enforced. Warming: all are in their warm-up. Expired: a manifest is.
 	Audit, Warming, Expired bool
 	// Folded is how many of the same matter were counted and not alerted since its last alert. Overflow: this is the

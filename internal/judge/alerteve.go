@@ -114,6 +114,18 @@ func (a *Alert) metadata(al *eve.Object, info *ruleInfo) {
 		m.Strs("netsensor_account", a.Account.ID)
 		m.Strs("netsensor_user", a.Login.User)
 	}
+	if a.File != nil {
+		m.Strs("netsensor_file", clip(a.File.Name))
+		if a.File.SHA256 != "" {
+			m.Strs("netsensor_sha256", a.File.SHA256)
+		}
+		if a.File.Signer.Kind != "" {
+			m.Strs("netsensor_signer", clip(a.File.Signer.Subject))
+		}
+	}
+	if a.bound.kind != noBound {
+		m.Strs("netsensor_bound", boundTexts[a.bound.kind])
+	}
 	if a.Folded > 0 {
 		m.Strs("netsensor_folded", strconv.FormatUint(a.Folded, 10))
 	}
@@ -192,6 +204,16 @@ func (a *Alert) context(al *eve.Object) {
 		acc.Str("outcome", [...]string{"tried", "accepted", "refused"}[min(a.Login.Outcome, 2)])
 		m.End(acc)
 	}
+	if a.File != nil {
+		a.file(&m)
+	}
+	if a.bound.kind != noBound {
+		b := m.Begin("bound")
+		b.Str("of", boundTexts[a.bound.kind])
+		b.Uint("seen", a.bound.seen)
+		b.Uint("declared", a.bound.permitted)
+		m.End(b)
+	}
 	e := m.Begin("evidence")
 	e.Bool("midstream", a.Midstream)
 	e.Bool("gap", a.Gap)
@@ -208,6 +230,26 @@ func (a *Alert) context(al *eve.Object) {
 	m.True("overflow", a.Overflow)
 	outer.End(m)
 	al.End(outer)
+}
+
+// file writes what was transferred, and what was declared under its name.
+func (a *Alert) file(m *eve.Object) {
+	f := m.Begin("file")
+	f.Str("name", clip(a.File.Name))
+	f.StrIf("sha256", a.File.SHA256)
+	f.Int("size", a.File.Size)
+	if s := &a.File.Signer; s.Kind != "" {
+		by := f.Begin("signer")
+		by.Str("kind", s.Kind)
+		by.Str("subject", clip(s.Subject))
+		by.StrIf("issuer", clip(s.Issuer))
+		by.StrIf("spki_sha256", s.SPKI)
+		f.End(by)
+	}
+	if a.Artifact != nil {
+		f.Str("declared_sha256", a.Artifact.Hashes.SHA256)
+	}
+	m.End(f)
 }
 
 // nearest writes the entry that comes closest, with what the vendor says about it.

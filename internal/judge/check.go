@@ -17,7 +17,10 @@ type check struct {
 	// The certificate is to be of one of these issuers or keys.
 	pinned     bool
 	clientAuth bool
-	late       bool // something about it is decided only when the conversation has ended
+	// authorities issue the certificates of the product's own services, where the entry is about one and does not
+	// say itself who issues them. They bind only where a certificate is seen.
+	authorities []string
+	late        bool // something about it is decided only when the conversation has ended
 }
 
 func (j *Judge) compile(e *allowlist.Entry) check {
@@ -26,14 +29,44 @@ func (j *Judge) compile(e *allowlist.Entry) check {
 		return k
 	}
 	k.ssh = e.Comm.SSH
+	if own(e) {
+		k.authorities = authorities(e.Product.Manifest)
+	}
+	if k.authorities != nil {
+		k.tls = &manifest.TLS{}
+	}
+	k.late = bounded(e)
 	if t := e.Comm.TLS; t != nil {
 		k.tls = t
 		k.minVersion = tlsVersion(t.MinVersion)
 		k.pinned = len(t.Issuers)+len(t.SPKISHA256) > 0
 		k.clientAuth = t.ClientAuth != nil && *t.ClientAuth
-		k.late = k.pinned || k.clientAuth
+		k.late = k.late || k.pinned || k.clientAuth || k.method.tls == manifest.TLSMay
+		if k.pinned {
+			k.authorities = nil
+		}
 	}
 	return k
+}
+
+// own reports whether the server of an entry is the product's: one of its hosts, or the publisher's own service.
+func own(e *allowlist.Entry) bool {
+	return e.Comm.To.Role != "" || e.Comm.Party == manifest.ThirdParty && e.Comm.Operator == e.Product.Manifest.Publisher.Name
+}
+
+// authorities returns the subjects of the declared authorities, nil where one is known by its key only, for a leaf
+// does not show that.
+func authorities(m *manifest.Manifest) (subjects []string) {
+	for i := range m.Signers {
+		switch s := &m.Signers[i]; {
+		case s.Kind != manifest.TLSAuthority:
+		case s.Subject == "":
+			return nil
+		default:
+			subjects = append(subjects, s.Subject)
+		}
+	}
+	return subjects
 }
 
 // leg is a conversation as one of its ends sees it, or what is asked for within it.
@@ -181,6 +214,9 @@ func (k *check) handshake(c *Conversation) (tlsFault, Reason) {
 		!c.OneWay && !c.Gap && c.Phase == Ended {
 		return tlsAnonymous, NoReason
 	}
+	if k.authorities != nil && c.TLS.Cert && !issuedBy(k.authorities, c) {
+		return tlsIssuer, NoReason
+	}
 	if !k.pinned {
 		return tlsHolds, NoReason
 	}
@@ -193,10 +229,14 @@ func (k *check) handshake(c *Conversation) (tlsFault, Reason) {
 	if len(t.SPKISHA256) > 0 && c.TLS.SPKI != "" && !slices.Contains(t.SPKISHA256, c.TLS.SPKI) {
 		return tlsKey, NoReason
 	}
-	if len(t.Issuers) > 0 && !slices.ContainsFunc(t.Issuers, func(s string) bool { return sameDN(s, c.TLS.Issuer) }) {
+	if len(t.Issuers) > 0 && !issuedBy(t.Issuers, c) {
 		return tlsIssuer, NoReason
 	}
 	return tlsHolds, NoReason
+}
+
+func issuedBy(issuers []string, c *Conversation) bool {
+	return slices.ContainsFunc(issuers, func(s string) bool { return sameDN(s, c.TLS.Issuer) })
 }
 
 func unseenCertificate(c *Conversation) Reason {

@@ -44,10 +44,21 @@ type Login struct {
 	Outcome         uint8 // protocol.LoginTried, …
 }
 
-// File is a file that was transferred.
+// File is an executable, a package, an archive or a script that was transferred.
 type File struct {
-	Name, SHA256 string
-	Size         int64
+	Name     string
+	SHA256   string // lower-case hex, empty when it is not known: bytes are missing
+	Size     int64
+	ToServer bool // the server received it
+	Signer   Signer
+}
+
+// Signer is who signed a file, as it says; nobody has checked the signature. Kind is empty where none was seen.
+type Signer struct {
+	Kind    string // a word of the manifest: "x509-codesign", "openpgp"
+	Subject string // of the certificate, or the fingerprint or key ID of an OpenPGP key
+	Issuer  string
+	SPKI    string // lower-case hex SHA-256
 }
 
 // Conversation is one flow as far as it is known.

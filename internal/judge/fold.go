@@ -1,6 +1,9 @@
 package judge
 
-import "net/netip"
+import (
+	"net/netip"
+	"slices"
+)
 
 // foldKey is what makes two alerts the same matter.
 type foldKey struct {
@@ -139,15 +142,24 @@ func (f *folds) unlink(i uint32) {
 // again in a later phase is not counted again.
 type alerted struct {
 	max   int
-	rules map[uint64]uint32 // by conversation: a bit for each rule, and written
+	known map[uint64]broken // by conversation
 	queue []uint64          // in the order of arrival, a ring
 	head  int
 }
 
-const written = 1 << 31
+// broken is what a conversation was found to break.
+type broken struct {
+	rules uint32   // a bit for each rule, and written
+	items []uint32 // files, accounts: things of which one conversation may have several
+}
+
+const (
+	written  = 1 << 31
+	maxItems = 64
+)
 
 func newAlerted(limit int) alerted {
-	return alerted{max: limit, rules: map[uint64]uint32{}}
+	return alerted{max: limit, known: map[uint64]broken{}}
 }
 
 // first reports whether a conversation breaks a rule, as seen from one of its ends, for the first time.
@@ -156,35 +168,62 @@ func (a *alerted) first(id uint64, r Rule, inbound bool) bool {
 	if inbound {
 		bit <<= 15
 	}
-	have := a.of(id)
-	a.rules[id] = have | bit
+	b := a.of(id)
+	have := b.rules
+	b.rules |= bit
+	a.known[id] = b
 	return have&bit == 0
 }
 
+// firstItem is first for one of several things in a conversation.
+func (a *alerted) firstItem(id uint64, r Rule, inbound bool, item string) bool {
+	h := uint32(r)
+	if inbound {
+		h |= 1 << 8
+	}
+	for i := range len(item) {
+		h = (h ^ uint32(item[i])) * 0x01000193
+	}
+	b := a.of(id)
+	if slices.Contains(b.items, h) || len(b.items) >= maxItems {
+		return false
+	}
+	b.items = append(b.items, h)
+	a.known[id] = b
+	return true
+}
+
 // wrote notes that an alert was written for a conversation.
-func (a *alerted) wrote(id uint64) { a.rules[id] = a.of(id) | written }
+func (a *alerted) wrote(id uint64) {
+	b := a.of(id)
+	b.rules |= written
+	a.known[id] = b
+}
 
 // of returns what is known of a conversation, and makes room for it.
-func (a *alerted) of(id uint64) uint32 {
-	have, known := a.rules[id]
+func (a *alerted) of(id uint64) broken {
+	have, known := a.known[id]
 	if known {
 		return have
 	}
 	if len(a.queue) < a.max {
 		a.queue = append(a.queue, id)
 	} else {
-		delete(a.rules, a.queue[a.head])
+		delete(a.known, a.queue[a.head])
 		a.queue[a.head] = id
 		a.head = (a.head + 1) % a.max
 	}
-	return 0
+	return broken{}
 }
 
 // forget forgets a conversation, and reports whether an alert was written for it.
 func (a *alerted) forget(id uint64) bool {
-	have, known := a.rules[id]
-	if known {
-		delete(a.rules, id)
+	if len(a.known) == 0 {
+		return false
 	}
-	return have&written != 0
+	have, known := a.known[id]
+	if known {
+		delete(a.known, id)
+	}
+	return have.rules&written != 0
 }

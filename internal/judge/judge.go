@@ -24,7 +24,8 @@ type Config struct {
 	MaxPeers int
 	// MaxConversations bounds the conversations that are remembered because they caused an alert. Default 65536.
 	MaxConversations int
-	// MaxHosts bounds the hosts that the report tells apart. Default 65536.
+	// MaxHosts bounds the hosts that the report tells apart, and the pairs of host and entry whose use is compared
+	// with the entry's bounds. Default 65536.
 	MaxHosts int
 }
 
@@ -38,6 +39,7 @@ type Judge struct {
 	seen   alerted
 	report tally
 	memory memory
+	used   usages
 
 	start   int64 // the first time that was seen
 	started bool
@@ -48,6 +50,8 @@ type Judge struct {
 	ev, spare     evidence
 	callers       []names.Known
 	ids           []uint32
+	relatives     []uint32
+	given         []names.Given
 	findings      []finding
 	alerts        []*Alert
 	answers       []names.Answer
@@ -83,6 +87,7 @@ func (j *Judge) Restart() {
 	j.moved = map[netip.Addr][]allowlist.HostBinding{}
 	j.pending = map[uint64][]pendingQuestion{}
 	j.memory.clear()
+	j.used = newUsages(j.cfg.MaxHosts)
 	j.start, j.started = 0, false
 }
 
@@ -96,6 +101,7 @@ func (j *Judge) Swap(table *allowlist.Table) {
 	clear(j.moved)
 	clear(j.pending) // they cite entries of the table before
 	j.memory.compile(table)
+	j.used = newUsages(j.cfg.MaxHosts)
 	j.report.swap(table)
 }
 
@@ -249,6 +255,17 @@ func (j *Judge) Conversation(c *Conversation) Outcome {
 	if len(c.Logins) > 0 {
 		j.accounts(c, &j.local, false, server.Port())
 		j.accounts(c, &j.remote, true, server.Port())
+	}
+	if len(c.Files) > 0 {
+		j.files(c, &j.local, false, server.Port())
+		j.files(c, &j.remote, true, server.Port())
+	}
+	if c.Phase == Ended {
+		for i := range j.findings {
+			if f := &j.findings[i]; f.verdict == Expected && !f.extra && f.entry >= 0 {
+				j.bounds(c, *f)
+			}
+		}
 	}
 	out := Outcome{}
 	for i := range j.findings {

@@ -278,8 +278,8 @@ func TestNoFlood(t *testing.T) {
 	if alerts != 10 || full != 1 {
 		t.Errorf("%d alerts, %d of them marked as the last", alerts, full)
 	}
-	if len(j.folds.byKey) > 1000 || len(j.seen.rules) > 100 || len(j.seen.queue) > 100 {
-		t.Errorf("%d folds, %d conversations", len(j.folds.byKey), len(j.seen.rules))
+	if len(j.folds.byKey) > 1000 || len(j.seen.known) > 100 || len(j.seen.queue) > 100 {
+		t.Errorf("%d folds, %d conversations", len(j.folds.byKey), len(j.seen.known))
 	}
 	if r := j.Report(); r.Alerts != 10 || r.Folded != 19990 {
 		t.Errorf("%+v", r)

@@ -23,8 +23,10 @@ type finding struct {
 	account    *manifest.Account
 	product    *allowlist.Product
 	fault      tlsFault
-	silent     bool // the other end's alert says it all
-	extra      bool // beside the conversation's own verdict
+	file       *File    // UnknownHash, UnknownSigner
+	bound      exceeded // BoundsExceeded
+	silent     bool     // the other end's alert says it all
+	extra      bool     // beside the conversation's own verdict
 	target     bool
 	port       uint16
 }

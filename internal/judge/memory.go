@@ -57,6 +57,9 @@ func (m *memory) forget(id uint64) {
 
 // remember notes that the findings about c are final unless c changes.
 func (j *Judge) remember(c *Conversation) {
+	if len(c.Files) > 0 {
+		return // they are counted at the end
+	}
 	r := remembered{id: c.ID, revision: c.Revision, until: math.MaxInt64}
 	for i := range j.findings {
 		f := &j.findings[i]
@@ -66,7 +69,10 @@ func (j *Judge) remember(c *Conversation) {
 		r.entry[r.ends], r.host[r.ends] = int32(f.entry), j.report.host(f.host.addr)
 		r.ends++
 	}
-	if _, pending := j.pending[c.ID]; pending || j.seen.rules[c.ID] != 0 {
+	if _, pending := j.pending[c.ID]; pending {
+		return
+	}
+	if _, alerted := j.seen.known[c.ID]; alerted {
 		return
 	}
 	if i, _ := slices.BinarySearch(j.memory.changes, c.Now); i < len(j.memory.changes) {

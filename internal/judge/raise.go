@@ -17,7 +17,16 @@ func (j *Judge) raise(c *Conversation, f *finding, client, server netip.AddrPort
 	} else if f.verdict != Unexpected || f.silent || !j.decisive(c, f) {
 		return
 	}
-	if !j.seen.first(c.ID, rule, f.inbound) {
+	item := ""
+	switch rule {
+	case DefaultAccount:
+		item = f.account.ID
+	case UnknownHash, UnknownSigner:
+		item = f.file.SHA256 + f.file.Name
+	case BoundsExceeded:
+		item = boundTexts[f.bound.kind]
+	}
+	if item == "" && !j.seen.first(c.ID, rule, f.inbound) || item != "" && !j.seen.firstItem(c.ID, rule, f.inbound, item) {
 		return
 	}
 	if rule != NameMismatch && j.warming(f.host, c.Now) {
@@ -56,6 +65,12 @@ func (j *Judge) raise(c *Conversation, f *finding, client, server netip.AddrPort
 		} else {
 			key.peer = peer.Addr()
 		}
+	case UnknownHash:
+		key.name = f.file.SHA256
+	case UnknownSigner:
+		key.name = f.file.Signer.Kind + " " + f.file.Signer.Subject
+	case BoundsExceeded:
+		key.name = j.table.Entries[f.entry].ID + " " + item
 	case DefaultAccount:
 		key.name, key.peer, key.port = f.account.ID+" "+f.login.Mechanism, peer.Addr(), server.Port()
 	default:
@@ -172,7 +187,19 @@ func (j *Judge) alert(f *finding, rule Rule, c *Conversation, now int64, folded 
 		login := *f.login
 		a.Login = &login
 	}
-	if f.entry < 0 && rule != DefaultAccount {
+	if f.file != nil {
+		file := *f.file
+		a.File = &file
+		a.Artifact = sameName(f.product, file.Name)
+	}
+	if f.product != nil {
+		// The product that speaks comes first.
+		if i := slices.Index(a.Products, f.product); i > 0 {
+			a.Products[0], a.Products[i] = a.Products[i], a.Products[0]
+		}
+	}
+	a.bound = f.bound
+	if f.entry < 0 && rule != DefaultAccount && f.file == nil {
 		f.entry, f.failed = j.nearest(f, c)
 		a.Failed = f.failed
 	}

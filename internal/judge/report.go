@@ -43,6 +43,10 @@ type Report struct {
 	// Entries have an element for each communication and exception that holds for a host of the site: Hits 0 means
 	// declared and not seen.
 	Entries []EntryReport
+	// Files that hosts received: Declared by hash or signer, Unknown, and Unseen where there is no whole file to hash.
+	FilesDeclared, FilesUnknown, FilesUnseen uint64
+	// Untracked are the conversations that could not be compared with the bounds of their entry.
+	Untracked uint64
 	// Expired are the products whose manifest had expired at the time of the last packet.
 	Expired []*allowlist.Product
 	Names   names.Stats
@@ -56,6 +60,7 @@ type tally struct {
 	skipped       [len(reasonNames)]uint64
 	rules, folded [rules]uint64
 	warmUp        uint64
+	files         [fileUnknownSigner + 1]uint64
 	products      map[string]uint64
 	hosts         map[netip.Addr]*HostReport
 	maxHosts      int
@@ -132,7 +137,8 @@ func (j *Judge) Report() Report {
 	t := &j.report
 	r := Report{
 		Expected: t.verdicts[Expected], Unexpected: t.verdicts[Unexpected], Undecidable: t.verdicts[Undecidable],
-		NotJudged: t.verdicts[NotJudged], WarmUp: t.warmUp, Names: j.names.Stats(), Evicted: j.folds.evicted,
+		FilesDeclared: t.files[fileDeclared], FilesUnknown: t.files[fileUnknownHash] + t.files[fileUnknownSigner], FilesUnseen: t.files[fileUnseen],
+		Untracked: j.used.untracked, NotJudged: t.verdicts[NotJudged], WarmUp: t.warmUp, Names: j.names.Stats(), Evicted: j.folds.evicted,
 	}
 	for i := Rule(1); i < rules; i++ {
 		r.Alerts += t.rules[i]

@@ -104,11 +104,29 @@ func (j *Judge) why(a *Alert, f *finding) string {
 		if a.Inbound {
 			b.WriteString(" from " + peer)
 		}
+	case UnknownHash, UnknownSigner:
+		b.WriteString(" received the file " + strconv.Quote(clip(a.File.Name)))
+		if a.File.SHA256 != "" {
+			b.WriteString(" (SHA-256 " + a.File.SHA256 + ")")
+		}
+		b.WriteString(" from " + peer)
+		if a.Rule == UnknownSigner {
+			b.WriteString(", signed by " + strconv.Quote(clip(a.File.Signer.Subject)) + " (" + a.File.Signer.Kind + "), which is no declared signer of " + a.declarer())
+		} else if b.WriteString(", which is no declared artifact of " + a.declarer()); a.Artifact != nil {
+			b.WriteString("; declared under that name: " + a.Artifact.Hashes.SHA256)
+		}
+	case BoundsExceeded:
+		b.WriteString(" exceeded a bound of a declared communication: " + strconv.FormatUint(a.bound.seen, 10) + " " + boundTexts[a.bound.kind] +
+			", declared are at most " + strconv.FormatUint(a.bound.permitted, 10))
 	case UndecidableRule:
 		b.WriteString(" and " + peer + ": not decidable (" + a.Reason.String() + ")")
 	}
 	if a.Entry != nil && a.Rule != DefaultAccount {
-		b.WriteString("; nearest: " + a.Entry.ID)
+		label := "nearest"
+		if a.Rule == BoundsExceeded {
+			label = "entry"
+		}
+		b.WriteString("; " + label + ": " + a.Entry.ID)
 		if text := EndpointText(a.Entry); text != "" {
 			b.WriteString(" (" + text + ")")
 		}
@@ -176,3 +194,13 @@ func transportText(proto uint8) string {
 	}
 	return "IP protocol " + strconv.Itoa(int(proto))
 }
+
+// clip shortens what a stranger wrote.
+func clip(s string) string {
+	if len(s) > maxClip {
+		return s[:maxClip]
+	}
+	return s
+}
+
+const maxClip = 128

@@ -257,21 +257,33 @@ func (m *Memory) Resolve(clientAddr netip.Addr, name []byte, addr netip.Addr, at
 	return res, known
 }
 
-// AddressesOf appends up to max addresses that client was given for name and that were in use at the time at.
-func (m *Memory) AddressesOf(dst []netip.Addr, clientAddr netip.Addr, name []byte, at int64, limit int) []netip.Addr {
+// Given is an address that a client was given for a name.
+type Given struct {
+	Addr netip.Addr
+	Last int64 // when it was last given, ns since the Unix epoch
+	TTL  uint32
+}
+
+// Given appends up to limit addresses that client was given for name, in normal form, and that were in use at the
+// time at, private answers of public names left out.
+func (m *Memory) Given(dst []Given, clientAddr netip.Addr, name []byte, at int64, limit int) []Given {
 	ci, ok := m.byClient[clientAddr.Unmap()]
 	if !ok {
 		return dst
 	}
-	m.scratch = AppendNormal(m.scratch[:0], name)
-	ni, ok := m.byName[nameKey{ci, m.byText[string(m.scratch)]}]
+	ti, ok := m.byText[string(name)]
 	if !ok {
 		return dst
 	}
-	for bi := m.names.at(ni).head; bi != 0 && limit > 0; limit-- {
+	ni, ok := m.byName[nameKey{ci, ti}]
+	if !ok {
+		return dst
+	}
+	for bi := m.names.at(ni).head; bi != 0 && limit > 0; {
 		b := m.bindings.at(bi)
-		if b.first <= at && at <= b.expiry {
-			dst = append(dst, netip.AddrFrom16(b.addr).Unmap())
+		if !b.private && b.first <= at && at <= b.expiry {
+			dst = append(dst, Given{netip.AddrFrom16(b.addr).Unmap(), b.latest, b.ttl})
+			limit--
 		}
 		bi = b.nameNext
 	}

@@ -207,6 +207,13 @@ const (
 	Version
 	// Encrypted: from here on the payload is opaque (TLS after the handshake, SSH after NEWKEYS).
 	Encrypted
+	// Signer: who signed the file of the File fact before it in the same observation. Text is the subject of the
+	// signing certificate as in EVE's tls.subject, or the fingerprint or key ID of an OpenPGP key in hex; Aux is the
+	// kind, in a manifest's words ("x509-codesign", "openpgp"). Of several signatures the outermost one.
+	Signer
+	// SignerIssuer: Text is the issuer of the Signer's certificate, Aux the lower-case hex SHA-256 of its
+	// SubjectPublicKeyInfo.
+	SignerIssuer
 )
 
 // Outcomes of a Login.
