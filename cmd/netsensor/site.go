@@ -19,7 +19,6 @@ import (
 type siteFlags struct {
 	manifests []string
 	bindings  string
-	now       string
 }
 
 func (f *siteFlags) register(fl *pflag.FlagSet) {

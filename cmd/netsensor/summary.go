@@ -15,8 +15,8 @@ import (
 
 // eventTypes are the event_type values that --events knows.
 func eventTypes() []string {
-	return []string{"alert", "anomaly", "bittorrent_dht", "dcerpc", "dhcp", "dns", "engine", "fileinfo", "flow", "ftp", "http", "ike", "krb5",
-		"ldap", "llmnr", "mdns", "modbus", "mqtt", "netflow", "pgsql", "pop3", "quic", "rdp", "rfb", "sip", "smb", "smtp", "snmp", "ssh",
+	return []string{"alert", "anomaly", "bittorrent_dht", "dcerpc", "dhcp", "dnp3", "dns", "engine", "fileinfo", "flow", "ftp", "http", "ike", "krb5",
+		"ldap", "llmnr", "mdns", "modbus", "mqtt", "pgsql", "pop3", "quic", "rdp", "rfb", "sip", "smb", "smtp", "snmp", "ssh",
 		"stats", "tftp", "tls"}
 }
 
