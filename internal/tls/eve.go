@@ -84,7 +84,7 @@ func appendVersion(dst []byte, v uint16) []byte {
 		return append(dst, "TLS 1.2"...)
 	case v == versionTLS13:
 		return append(dst, "TLS 1.3"...)
-	case v == 0xfeff:
+	case v == 0xfeff, v == 0x0100: // the latter is that of OpenSSL before 0.9.8f, and of Cisco's AnyConnect
 		return append(dst, "DTLS 1.0"...)
 	case v == 0xfefd:
 		return append(dst, "DTLS 1.2"...)

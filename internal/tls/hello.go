@@ -175,7 +175,7 @@ func (h *ClientHello) unmarshal(b []byte, dtls, partial bool) bool {
 	var rest []byte
 	h.Extensions, rest, ok = vector16(b)
 	switch {
-	case ok && len(rest) == 0:
+	case ok && (len(rest) == 0 || partial):
 	case partial && len(b) > 2:
 		h.Extensions = b[2:]
 	default:

@@ -16,7 +16,7 @@ type session struct {
 	detail    Detail
 
 	serverName, alpn []byte       // reused room for the detail's
-	hello            Fingerprint  // as above
+	hello, second    Fingerprint  // of the client; the other is room for that of another hello
 	flip             protocol.Dir // 1 if the client's bytes come as ToClient: roles were inferred wrongly
 
 	clientHello, serverHello bool
@@ -24,6 +24,7 @@ type session struct {
 	certRequested            bool // the server wants a certificate: the client's flight is of interest
 	serverDone               bool // the server's flight is complete
 	emitted                  bool
+	reshaped                 bool // an event was written for a ClientHello that another one replaced
 	opaque                   bool // the fact Encrypted was given
 }
 
@@ -36,9 +37,10 @@ func (s *session) reset() {
 		facts = nil
 	}
 	s.hello.Reset()
+	s.second.Reset()
 	*s = session{
 		cache: s.cache, transport: s.transport, facts: facts[:0],
-		serverName: s.serverName[:0], alpn: s.alpn[:0], hello: s.hello,
+		serverName: s.serverName[:0], alpn: s.alpn[:0], hello: s.hello, second: s.second,
 	}
 }
 
@@ -82,7 +84,7 @@ func (s *session) seal() {
 
 // client takes the body of a ClientHello. It reports false if that is malformed; then what can be read of it
 // counts nevertheless, for a server may be more tolerant.
-func (s *session) client(d protocol.Dir, body []byte) bool {
+func (s *session) client(c *protocol.Context, d protocol.Dir, body []byte) bool {
 	s.flip = d
 	var h ClientHello
 	dtls := s.transport == OverDTLS
@@ -92,15 +94,26 @@ func (s *session) client(d protocol.Dir, body []byte) bool {
 		h.unmarshal(body, dtls, true)
 	}
 	again := s.clientHello && bytes.Equal(h.ServerName, s.detail.serverName)
-	s.clientHello = true
-	if again {
-		return ok // the answer to a HelloRetryRequest or HelloVerifyRequest
+	s.second.Reset()
+	if ok || len(h.CipherSuites) > 0 {
+		s.second.Set(s.cache, &h, s.transport)
 	}
-	s.name(&h)
+	switch {
+	case again && (dtls || bytes.Equal(s.second.key, s.hello.key)):
+		return ok // the answer to a HelloRetryRequest or HelloVerifyRequest, which in DTLS has a cookie more
+	case s.clientHello && !s.emitted && !s.reshaped:
+		// It looks otherwise than before the HelloRetryRequest: what it looked like would be lost.
+		s.reshaped = true
+		s.observe(c, d, "tls", "")
+	default:
+		s.flush(c, d) // facts of an earlier hello point to room that is used again
+	}
+	s.hello, s.second = s.second, s.hello
+	s.detail.client = &s.hello
 	s.detail.offered = h.maxVersion(dtls)
-	if ok {
-		s.hello.Set(s.cache, &h, s.transport)
-		s.detail.client = &s.hello
+	s.clientHello = true
+	if !again {
+		s.name(&h)
 		s.facts = s.hello.AppendFacts(s.facts)
 	}
 	return ok
@@ -206,8 +219,7 @@ func (s *session) message(c *protocol.Context, d protocol.Dir, typ byte, body []
 	client := s.role(d) == protocol.ToServer
 	switch typ {
 	case typeClientHello:
-		s.flush(c, d) // a hello reuses the room that facts of the one before it point to
-		if !s.client(d, body) {
+		if !s.client(c, d, body) {
 			s.observe(c, d, "", "invalid_handshake_message")
 		}
 		return s.serverHello && s.settle(c, false)

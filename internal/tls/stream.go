@@ -21,6 +21,8 @@ const (
 	maxRecord = 1<<14 + 2048
 	// maxMessage bounds a ClientHello, a ServerHello and a leaf certificate; other messages are not kept.
 	maxMessage = 64 << 10
+	// maxMisses bounds the segments of a direction that are searched for a record after bytes were lost.
+	maxMisses = 32
 	// maxPeek bounds the part of an incomplete record that is searched for a name again and again.
 	maxPeek = 4 << 10
 	// keptBuffer bounds the buffer that survives Reset.
@@ -35,6 +37,9 @@ type half struct {
 	changed bool // ChangeCipherSpec was seen
 	sealed  bool // encrypted from here on, or lost: records are only counted
 	v2      bool // an SSL 2.0 message came first
+	lost    bool // where the next record begins is not known
+	gap     bool // bytes were lost once
+	misses  int  // segments without the beginning of a record that was sought
 }
 
 type stream struct {
@@ -67,6 +72,12 @@ func (s *stream) Feed(c *protocol.Context, d protocol.Dir, b []byte) (n int, st 
 
 func (s *stream) records(c *protocol.Context, d protocol.Dir, b []byte) (n int, _ protocol.Status) {
 	h := &s.half[d]
+	if h.lost {
+		if h.misses > maxMisses || !beginsRecord(b) {
+			return len(b), s.miss(c, d)
+		}
+		h.lost = false
+	}
 	for {
 		if n >= len(b) {
 			c.Need = n - len(b) + recordHeader
@@ -94,6 +105,10 @@ func (s *stream) records(c *protocol.Context, d protocol.Dir, b []byte) (n int, 
 		h.started = true
 		length := int(binary.BigEndian.Uint16(rest[3:]))
 		if anomaly := checkRecord(rest, length); anomaly != "" {
+			if h.gap {
+				h.lost = true
+				return len(b), s.miss(c, d)
+			}
 			if h.v2 || h.sealed {
 				anomaly = "" // encrypted SSL 2.0, or cut off from the records
 			}
@@ -291,11 +306,27 @@ func (s *stream) peek(d protocol.Dir, typ byte, b []byte) bool {
 	return len(b) < maxPeek
 }
 
-// Gap implements protocol.Stream. Where records begin after a gap cannot be told, so the direction is given up.
+// Gap implements protocol.Stream. Which segment begins with a record again must be seen from what it holds.
 func (s *stream) Gap(c *protocol.Context, d protocol.Dir, _ int) protocol.Status {
 	s.partial()
-	s.half[d].sealed = true
+	h := &s.half[d]
+	h.buf, h.skip = h.buf[:0], 0
+	h.started, h.lost, h.gap = true, true, true
+	if h.sealed {
+		h.misses = maxMisses // there is nothing to find
+	}
+	st := s.miss(c, d)
 	s.flush(c, d)
+	return st
+}
+
+// miss notes that a direction is lost. When that has lasted, there is nothing more to learn from it.
+func (s *stream) miss(c *protocol.Context, d protocol.Dir) protocol.Status {
+	h := &s.half[d]
+	if h.misses++; h.misses <= maxMisses {
+		return protocol.More
+	}
+	h.sealed = true
 	if s.role(d) == protocol.ToServer && s.settle(c, true) {
 		return protocol.Done
 	}
@@ -304,6 +335,28 @@ func (s *stream) Gap(c *protocol.Context, d protocol.Dir, _ int) protocol.Status
 		return protocol.Done
 	}
 	return protocol.More
+}
+
+// beginsRecord reports whether a segment after a gap begins with a record. A handshake record must also begin with a
+// message, for what was lost is the rest of another.
+func beginsRecord(b []byte) bool {
+	if len(b) < recordHeader+4 {
+		return false
+	}
+	length := int(binary.BigEndian.Uint16(b[3:]))
+	if checkRecord(b, length) != "" || b[2] > 4 || length == 0 || probeRecord(b, length) == protocol.No {
+		return false
+	}
+	msg := b[recordHeader:]
+	switch {
+	case b[0] != recordHandshake:
+		return b[0] != recordHeartbeat
+	case msg[0] == typeClientHello, msg[0] == typeServerHello:
+		return isHello(msg)
+	case msg[0] == typeCertificate:
+		return len(msg) >= 7 && uint24(msg[4:])+3 == uint24(msg[1:])
+	}
+	return true
 }
 
 // begun keeps the server name that the beginning of a ClientHello message holds, and reports whether it does.

@@ -8,6 +8,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/hex"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -229,6 +230,90 @@ func TestGap(t *testing.T) {
 	f.add(protocol.ToServer, []byte("anything goes"))
 	f.s.End(&f.c)
 	contains(t, n.event(t), subjectOfLeaf)
+}
+
+// After a gap, records are read again from the first segment that begins with one; a segment that does not, or that
+// only looks like it, is passed over.
+func TestResynchronise(t *testing.T) {
+	client, server, _ := configs(t, 0x0303)
+	var hello, rest []byte // the server's flight, one record a message, cut within the ServerHello
+	for _, c := range only(handshake(t, client, server, 1), protocol.ToClient) {
+		rest = append(rest, c.b...)
+	}
+	size := recordHeader + int(rest[3])<<8 + int(rest[4])
+	hello, rest = rest[:size], rest[size:]
+	for name, junk := range map[string][]byte{
+		"record next":   nil,
+		"rest of lost":  hello[60:],
+		"not a message": {recordHandshake, 3, 3, 0, 40, 99, 1, 2, 3, 4},
+		"false record":  append([]byte{recordApplicationData, 3, 3, 0, 20}, make([]byte, 30)...),
+		"short":         {recordHandshake, 3},
+	} {
+		var n notes
+		f := newTable(newStream(NewCache()), &n)
+		f.add(protocol.ToServer, record(chrome("www.example.com").bytes(), 16384))
+		f.add(protocol.ToClient, hello[:20])
+		f.unread, f.need = [2][]byte{}, [2]int{}
+		if st := f.s.Gap(&f.c, protocol.ToClient, 40); st != protocol.More {
+			t.Fatalf("%s: status %v", name, st)
+		}
+		if junk != nil {
+			f.add(protocol.ToClient, junk)
+		}
+		f.add(protocol.ToClient, rest)
+		f.s.End(&f.c)
+		contains(t, n.event(t), subjectOfLeaf, `"sni":"www.example.com"`)
+		if len(n.odd) > 0 {
+			t.Errorf("%s: %v", name, n.odd)
+		}
+	}
+}
+
+// A direction in which no record begins is not searched for ever.
+func TestLostForGood(t *testing.T) {
+	var n notes
+	f := newTable(newStream(NewCache()), &n)
+	f.s.Gap(&f.c, protocol.ToServer, 0)
+	f.s.Gap(&f.c, protocol.ToClient, 0)
+	segments := 0
+	for f.status == protocol.More && segments < 1000 {
+		f.add(protocol.Dir(segments%2), []byte("no record is here"))
+		segments++
+	}
+	if f.status != protocol.Done || segments > 2*maxMisses {
+		t.Errorf("status %v after %d segments", f.status, segments)
+	}
+}
+
+// A hello that looks otherwise after a HelloRetryRequest: both are told, but no more.
+func TestSecondHello(t *testing.T) {
+	first := chrome("www.example.com")
+	second := first
+	second.exts = second.exts[:len(second.exts)-1]
+	third := second
+	third.exts = third.exts[:len(third.exts)-1]
+	retry := append(append(u16(0x0303), helloRetryRandom...), 0, 0x13, 0x01, 0, 0, 6, 0, 43, 0, 2, 3, 4)
+	chunks := []chunk{
+		{protocol.ToServer, record(first.bytes(), 16384)},
+		{protocol.ToClient, record(append([]byte{typeServerHello, 0, 0, byte(len(retry))}, retry...), 16384)},
+		{protocol.ToServer, record(second.bytes(), 16384)},
+		{protocol.ToServer, record(third.bytes(), 16384)},
+	}
+	for _, size := range []int{7, 1 << 20} {
+		n := run(newStream(NewCache()), chunks, size)
+		if len(n.events) != 2 {
+			t.Fatalf("%d events", len(n.events))
+		}
+		contains(t, n.events[0], `"version":"TLS 1.3"`, `"ja4":"`+fingerprint(t, first, OverTCP).JA4)
+		contains(t, n.events[1], `"version":"TLS 1.3"`, `"ja4":"`+fingerprint(t, third, OverTCP).JA4)
+		if names := strings.Count(n.String(), "www.example.com"); names != 3 { // a fact and two events
+			t.Errorf("the name comes %d times", names)
+		}
+	}
+	same := append(slices.Clone(chunks[:2]), chunks[0])
+	if n := run(newStream(NewCache()), same, 1<<20); len(n.events) != 1 {
+		t.Errorf("%d events of the same hello", len(n.events))
+	}
 }
 
 func TestMidstream(t *testing.T) {
