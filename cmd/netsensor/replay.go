@@ -20,19 +20,20 @@ import (
 
 // replayFlags are the settings of a replay.
 type replayFlags struct {
-	site     siteFlags
-	events   []string
-	output   string
-	workers  int
-	format   string
-	dns      int
-	ipv6     bool
-	noCtx    bool
-	seed     uint16
-	checksum string
-	failOn   string
-	quiet    bool
-	profile  string
+	site      siteFlags
+	events    []string
+	output    string
+	workers   int
+	format    string
+	dns       int
+	ipv6      bool
+	noCtx     bool
+	noHeaders bool
+	seed      uint16
+	checksum  string
+	failOn    string
+	quiet     bool
+	profile   string
 }
 
 func newReplay() *cobra.Command {
@@ -55,6 +56,7 @@ writes alerts; without, it writes what it sees. A readable summary goes to stand
 	fl.IntVar(&f.dns, "eve-dns-version", 3, "shape of dns events: 3 (Suricata 8) or 2 (Suricata 5 to 7)")
 	fl.BoolVar(&f.ipv6, "eve-compress-ipv6", false, "write IPv6 addresses in their short form")
 	fl.BoolVar(&f.noCtx, "eve-no-context", false, "leave out alert.context, which came with Suricata 8")
+	fl.BoolVar(&f.noHeaders, "eve-no-http-headers", false, "leave out the headers of HTTP messages")
 	fl.Uint16Var(&f.seed, "community-id-seed", 0, "seed of community_id")
 	fl.StringVar(&f.checksum, "checksums", "ignore", "packets with wrong checksums: `ignore` the fault, or check and drop them")
 	fl.StringVar(&f.failOn, "fail-on", "", "exit with 3 when something is `unexpected`")
@@ -139,7 +141,7 @@ func (f *replayFlags) run(cmd *cobra.Command, args []string) error {
 	show := newProgress(stderr, len(inputs), f.quiet)
 	cfg := engine.Config{
 		Workers: f.workers, Parsers: parsers, Events: events,
-		EVE:           eve.Options{DNSVersion: f.dns, CompressIPv6: f.ipv6, NoAlertContext: f.noCtx},
+		EVE:           eve.Options{DNSVersion: f.dns, CompressIPv6: f.ipv6, NoAlertContext: f.noCtx, NoHTTPHeaders: f.noHeaders},
 		CommunitySeed: f.seed, CheckChecksums: f.checksum == "check", Sink: sink, Progress: show.update,
 		Log: func(format string, args ...any) { show.clear(); say(stderr, format, args...) },
 	}

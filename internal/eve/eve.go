@@ -20,6 +20,8 @@ type Options struct {
 	CompressIPv6 bool
 	// NoAlertContext leaves out alert.context, which came with Suricata 8.
 	NoAlertContext bool
+	// NoHTTPHeaders leaves out http.request_headers and http.response_headers.
+	NoHTTPHeaders bool
 
 	// second and date are the last second that AppendTime was asked for, as text: most events fall into the same.
 	second int64

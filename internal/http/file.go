@@ -17,11 +17,14 @@ type fileDetail struct {
 	size    int64
 	gaps    bool
 	closed  bool
+	brief   eve.Options // scratch
 }
 
 // AppendEVE appends the http object and the fileinfo object.
 func (f *fileDetail) AppendEVE(dst []byte, o *eve.Options) []byte {
-	dst = f.message.AppendEVE(dst, o)
+	f.brief = *o
+	f.brief.NoHTTPHeaders = true // the message's own event has them
+	dst = f.message.AppendEVE(dst, &f.brief)
 	dst = append(dst, ',')
 	return appendFile(dst, o, f.name, f.sum, f.size, f.gaps, f.closed, f.tx)
 }

@@ -144,8 +144,10 @@ func (x *exchange) responseField(f hpack.HeaderField) {
 func (x *exchange) AppendEVE(dst []byte, o *eve.Options) []byte {
 	h := eve.Open(append(dst, `"http":`...), o)
 	h.Str("version", "2")
-	appendFields(&h, "request_headers", x.message[requests].fields)
-	appendFields(&h, "response_headers", x.message[responses].fields)
+	if !o.NoHTTPHeaders {
+		appendFields(&h, "request_headers", x.message[requests].fields)
+		appendFields(&h, "response_headers", x.message[responses].fields)
+	}
 	h.BytesIf("http_method", x.get(x.method))
 	if x.status > 0 {
 		h.Int("status", int64(x.status))

@@ -24,6 +24,7 @@ func server(s string) said { return said{dir: protocol.ToClient, text: s} }
 
 // recorder writes down what is observed.
 type recorder struct {
+	brief bool // without headers
 	lines []string
 	t     testing.TB
 }
@@ -38,7 +39,7 @@ func (r *recorder) Observe(o *protocol.Observation) {
 	if o.Event == "" {
 		return
 	}
-	b := o.Detail.AppendEVE([]byte("{"), &eve.Options{})
+	b := o.Detail.AppendEVE([]byte("{"), &eve.Options{NoHTTPHeaders: r.brief})
 	b = append(b, '}')
 	if !json.Valid(b) {
 		r.t.Errorf("not JSON: %s", b)
@@ -108,7 +109,8 @@ func (p *pipe) gap(d protocol.Dir, n int) {
 
 // run feeds the talk, cut by cut (which says how long the next segment may be), and returns what was observed.
 func run(t testing.TB, s protocol.Stream, talk []said, cut func() int) ([]string, protocol.Status) {
-	r := &recorder{t: t}
+	_, first := s.(*stream)
+	r := &recorder{t: t, brief: first} // TestHeaders looks at those of HTTP/1
 	p := &pipe{s: s}
 	p.c.Sink, p.c.Over, p.c.Closed = r, protocol.TCP, [2]bool{true, true}
 	for _, m := range talk {
@@ -274,5 +276,25 @@ func TestPrefixes(t *testing.T) {
 				s.Reset()
 			}
 		}
+	}
+}
+
+func TestHeaders(t *testing.T) {
+	s := Parser().New()
+	r := &recorder{t: t}
+	c := &protocol.Context{Over: protocol.TCP, Sink: r}
+	s.Feed(c, protocol.ToServer, []byte("GET / HTTP/1.1\r\nHost: a.example\r\nX-Long: "+strings.Repeat("x", 3000)+"\r\nauthorization: Bearer hunter2\r\nCookie: id=hunter2\r\nReferer: http://u:hunter2@b.example/\r\n\r\n"))
+	s.Feed(c, protocol.ToClient, []byte("HTTP/1.1 204 No Content\r\nSet-Cookie: id=hunter2\r\nServer: s\r\n\r\n"))
+	got := strings.Join(r.lines, "\n")
+	for _, want := range []string{
+		`"request_headers":[{"name":"Host","value":"a.example"},{"name":"X-Long","value":"` + strings.Repeat("x", maxHeaderValue) + `"},{"name":"authorization"},{"name":"Cookie"},{"name":"Referer","value":"http://u@b.example/"}]`,
+		`"response_headers":[{"name":"Set-Cookie"},{"name":"Server","value":"s"}]`,
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("got %s\nwant %s", got, want)
+		}
+	}
+	if strings.Contains(got, "hunter2") {
+		t.Errorf("a secret shows: %s", got)
 	}
 }

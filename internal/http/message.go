@@ -177,6 +177,7 @@ func (s *stream) head(c *protocol.Context, d protocol.Dir, sd *side, b []byte) (
 	}
 	s.framingField(c, d, sd, name, value)
 	if sd.size <= maxHead {
+		sd.tx.keepHeader(sd.role, name, value)
 		if sd.role == requests {
 			s.requestField(c, d, sd.tx, name, value)
 		} else {

@@ -17,6 +17,19 @@ const (
 	keepArena = 4 << 10
 )
 
+// Bounds of the header fields that are kept of one message, for the event.
+const (
+	maxHeaders     = 64
+	maxHeaderValue = 1 << 10
+	maxHeaderBytes = 4 << 10
+)
+
+// header is a kept field; the value of a secret one is empty.
+type header struct {
+	name, value span
+	secret      bool
+}
+
 // span is a part of a transaction's arena.
 type span struct{ off, end uint32 }
 
@@ -46,6 +59,8 @@ type transaction struct {
 	statusText, contentType, contentRange, location, server          span
 	disposition                                                      span
 	mechanism                                                        mechanism
+	headers                                                          [3][]header // by role
+	headerBytes                                                      [3]int
 }
 
 func (t *transaction) reset() {
@@ -53,7 +68,40 @@ func (t *transaction) reset() {
 	if cap(arena) > keepArena {
 		arena = nil
 	}
-	*t = transaction{arena: arena, port: -1}
+	*t = transaction{arena: arena, port: -1, headers: [3][]header{requests: t.headers[requests][:0], responses: t.headers[responses][:0]}}
+}
+
+// keepHeader keeps a field for the event, without what is a credential.
+func (t *transaction) keepHeader(r role, name, value []byte) {
+	size := len(name) + min(len(value), maxHeaderValue)
+	if len(t.headers[r]) >= maxHeaders || t.headerBytes[r]+size > maxHeaderBytes || len(name) == 0 {
+		return
+	}
+	t.headerBytes[r] += size
+	h := header{name: t.put(name, size), secret: secretField(name)}
+	switch {
+	case h.secret:
+	case fold(name, "referer") || fold(name, "location"):
+		h.value = t.putURL(value, maxHeaderValue)
+	default:
+		h.value = t.putField(value, maxHeaderValue)
+	}
+	t.headers[r] = append(t.headers[r], h)
+}
+
+// secretField is isSecret for a name in any case.
+func secretField(name []byte) bool {
+	var lower [32]byte
+	if len(name) > len(lower) {
+		return false
+	}
+	for i, c := range name {
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		lower[i] = c
+	}
+	return isSecret(string(lower[:len(name)]))
 }
 
 func (t *transaction) get(p span) []byte { return t.arena[p.off:p.end] }
@@ -179,7 +227,31 @@ func (t *transaction) AppendEVE(dst []byte, o *eve.Options) []byte {
 		h.BytesIf("redirect", t.get(t.location))
 	}
 	h.Int("length", t.length)
+	if !o.NoHTTPHeaders {
+		t.appendHeaders(&h, "request_headers", requests)
+		t.appendHeaders(&h, "response_headers", responses)
+	}
 	return h.Close()
+}
+
+func (t *transaction) appendHeaders(h *eve.Object, key string, r role) {
+	if len(t.headers[r]) == 0 {
+		return
+	}
+	h.Key(key)
+	h.B = append(h.B, '[')
+	for i, f := range t.headers[r] {
+		if i > 0 {
+			h.B = append(h.B, ',')
+		}
+		e := eve.Open(h.B, h.Opts)
+		e.Bytes("name", t.get(f.name))
+		if !f.secret {
+			e.Bytes("value", t.get(f.value))
+		}
+		h.B = e.Close()
+	}
+	h.B = append(h.B, ']')
 }
 
 // contentRange reads "bytes 0-9/10" (RFC 9110, section 14.4); what is missing or "*" is -1.
