@@ -114,6 +114,7 @@ type side struct {
 	want int // size of the message that rest is the beginning of, 0 when not known
 	rest int // unread bytes that the flow table holds
 	lost bool
+	read bool // a message was read: the place in the stream is known
 }
 
 // stream follows one connection, or the datagrams between two ports.
@@ -154,6 +155,11 @@ func (s *stream) Feed(c *protocol.Context, d protocol.Dir, b []byte) (int, proto
 			}
 		}
 		used, status := s.step(c, d, b[n:])
+		if status == protocol.Failed && c.Midstream && !side.read {
+			side.lost = true
+			continue
+		}
+		side.read = side.read || used > 0
 		n += used
 		if status != protocol.More {
 			return n, status
@@ -194,7 +200,14 @@ func (s *stream) step(c *protocol.Context, d protocol.Dir, b []byte) (int, proto
 			return s.layer(c, d, b, 4+int(size))
 		}
 	}
-	s.anomaly(c, d)
+	return s.broken(c, d)
+}
+
+// broken gives the connection up, unless its beginning was not seen.
+func (s *stream) broken(c *protocol.Context, d protocol.Dir) (int, protocol.Status) {
+	if !c.Midstream || s.sides[d].read {
+		s.anomaly(c, d)
+	}
 	return 0, protocol.Failed
 }
 
@@ -202,8 +215,7 @@ func (s *stream) step(c *protocol.Context, d protocol.Dir, b []byte) (int, proto
 func (s *stream) message(c *protocol.Context, d protocol.Dir, b []byte) (int, protocol.Status) {
 	h, r := readHead(b)
 	if r == ber.Wrong {
-		s.anomaly(c, d)
-		return 0, protocol.Failed
+		return s.broken(c, d)
 	}
 	if r == ber.Short {
 		return 0, protocol.More

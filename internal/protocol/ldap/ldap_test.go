@@ -165,6 +165,17 @@ func TestLosses(t *testing.T) {
 	}
 }
 
+// A connection whose beginning was not seen is read from the first message on.
+func TestMidstream(t *testing.T) {
+	r := new(streamtest.Recorder)
+	f := streamtest.NewTable(Parser(), r)
+	f.Context.Midstream = true
+	f.Do(streamtest.Client("\xf1 rest of a message", "0", searching))
+	f.Do(streamtest.Server(entry + done))
+	f.End()
+	streamtest.Expect(t, "midstream", r.Lines, wantSearch)
+}
+
 func TestLongMessage(t *testing.T) {
 	head := "\x30\x84\x00\x10\x00\x00" + num(2) + "\x64\x84\x00\x0f\xff\x00" + str("cn=a")
 	long := streamtest.Server(head + strings.Repeat("x", 6+1<<20-len(head)) + done)

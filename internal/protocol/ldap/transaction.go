@@ -128,6 +128,7 @@ func (s *stream) response(c *protocol.Context, d protocol.Dir, h head, b ber.Rea
 	}
 	switch h.op {
 	case bindResponse:
+		s.sasl = true // the request may not have been seen
 		s.bound(c, d, h.id, code)
 	case extendedReply:
 		if t.startTLS && code == success {
