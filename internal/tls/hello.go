@@ -164,6 +164,7 @@ func (h *ClientHello) unmarshal(b []byte, dtls, partial bool) bool {
 		}
 	}
 	if h.CipherSuites, b, ok = vector16(b); !ok || len(h.CipherSuites)%2 != 0 {
+		h.CipherSuites = nil
 		return false
 	}
 	if _, b, ok = vector8(b); !ok { // compression methods
