@@ -1,11 +1,8 @@
-// Package ber reads the subset of BER (X.690) that LDAP, Kerberos, SNMP, SPNEGO and T.125 use: definite lengths,
+// Package ber reads the subset of BER (X.690) that LDAP, Kerberos, SNMP and SPNEGO use: definite lengths,
 // identifiers of one octet. It copies nothing and does not recurse; nesting is as deep as its caller goes.
 package ber
 
-import (
-	"encoding/binary"
-	"strconv"
-)
+import "strconv"
 
 // Universal identifiers, and the bits of others.
 const (
@@ -136,17 +133,6 @@ func (r Reader) Value() (v int64, ok bool) {
 	for _, c := range r[1:] {
 		v = v<<8 | int64(c)
 	}
-	return v, true
-}
-
-// Uint16 reads a big-endian number from the front; it is not BER, but stands between BER in T.125 and GSS-API.
-func (r *Reader) Uint16() (v uint16, ok bool) {
-	if len(*r) < 2 {
-		*r = nil
-		return 0, false
-	}
-	v = binary.BigEndian.Uint16(*r)
-	*r = (*r)[2:]
 	return v, true
 }
 

@@ -64,11 +64,11 @@ func TestReader(t *testing.T) {
 
 func TestAppendOID(t *testing.T) {
 	for in, want := range map[string]string{
-		"\x2b\x06\x01\x05\x05\x02":                         "1.3.6.1.5.5.2",
-		"\x2a\x86\x48\x86\xf7\x12\x01\x02\x02":             "1.2.840.113554.1.2.2",
-		"\x88\x37":                                         "2.999",
-		"":                                                 "",
-		"\x2b\x86":                                         "1.3",
+		"\x2b\x06\x01\x05\x05\x02":             "1.3.6.1.5.5.2",
+		"\x2a\x86\x48\x86\xf7\x12\x01\x02\x02": "1.2.840.113554.1.2.2",
+		"\x88\x37":                             "2.999",
+		"":                                     "",
+		"\x2b\x86":                             "1.3",
 		"\x2b\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f": "1.3",
 	} {
 		if got := string(AppendOID(nil, []byte(in))); got != want {

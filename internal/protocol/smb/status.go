@@ -6,7 +6,6 @@ import "strconv"
 const (
 	statusPending        = 0x00000103
 	statusBufferOverflow = 0x80000005
-	statusEndOfFile      = 0xc0000011
 	statusMoreProcessing = 0xc0000016
 )
 
@@ -57,20 +56,18 @@ func failed(status uint32) bool { return status>>30 == 3 }
 
 // Commands of version 2 ([MS-SMB2], section 2.2.1.2).
 const (
-	negotiate      = 0
-	sessionSetup   = 1
-	treeConnect    = 3
-	treeDisconnect = 4
-	create         = 5
-	closing        = 6
-	read           = 8
-	write          = 9
-	ioctl          = 11
-	cancel         = 12
-	getInfo        = 16
-	setInfo        = 17
-	oplockBreak    = 18
-	lastCommand    = 19 // a server's notification that a session was closed
+	negotiate    = 0
+	sessionSetup = 1
+	treeConnect  = 3
+	create       = 5
+	closing      = 6
+	read         = 8
+	write        = 9
+	ioctl        = 11
+	cancel       = 12
+	getInfo      = 16
+	setInfo      = 17
+	oplockBreak  = 18
 )
 
 var commands = [...]string{

@@ -68,7 +68,6 @@ type transaction struct {
 }
 
 func (s *stream) release(t *transaction) {
-	clear(t.user)
 	*t = transaction{
 		name: t.name[:0], target: t.target[:0], dialects: t.dialects[:0], dialects1: t.dialects1[:0], domain: t.domain[:0],
 		user: t.user[:0], host: t.host[:0], realm: t.realm[:0], service: t.service[:0],
