@@ -18,8 +18,10 @@ const (
 	// maxSkipped bounds the length that a message may claim.
 	maxSkipped = 64 << 20
 	maxPending = 64
-	// keepText is the capacity of a transaction's text that is kept for the next one.
-	keepText = 4 << 10
+	// keepText is the capacity of a transaction's text that is kept for the next one, keepFree the number of
+	// transactions that a stream keeps for its next flow.
+	keepText = 2 << 10
+	keepFree = 4
 )
 
 // Parser recognises LDAP over TCP and UDP, on any port.
@@ -134,6 +136,10 @@ type stream struct {
 func (s *stream) Reset() {
 	for _, t := range s.pending {
 		s.release(t)
+	}
+	if len(s.free) > keepFree {
+		clear(s.free[keepFree:])
+		s.free = s.free[:keepFree]
 	}
 	*s = stream{pending: s.pending[:0], free: s.free, login: login{user: s.login.user[:0]}, scratch: s.scratch[:0]}
 }

@@ -63,6 +63,7 @@ func (f *files) reset() {
 	for len(f.open) > 0 {
 		f.forget(len(f.open) - 1)
 	}
+	f.free, f.transfers, f.pipes = keep(f.free, 4), keep(f.transfers, 2), keep(f.pipes, 1)
 }
 
 func (f *files) forget(i int) {

@@ -92,8 +92,18 @@ func (s *stream) Reset() {
 	for _, t := range s.pending {
 		s.release(t)
 	}
+	s.free = keep(s.free, 8)
 	s.files.reset()
 	*s = stream{pending: s.pending[:0], free: s.free, files: s.files, trees: s.trees[:0], dialect1: s.dialect1[:0], name: s.name[:0], moved: moved{sum: s.moved.sum[:0]}}
+}
+
+// keep cuts a list of what is not in use: a stream that waits for its next flow holds little.
+func keep[T any](list []*T, n int) []*T {
+	if len(list) > n {
+		clear(list[n:])
+		list = list[:n]
+	}
+	return list
 }
 
 func (s *stream) Feed(c *protocol.Context, d protocol.Dir, b []byte) (int, protocol.Status) {

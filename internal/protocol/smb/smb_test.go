@@ -369,6 +369,10 @@ func TestBounds(t *testing.T) {
 			t.Errorf("a name of %d bytes", len(x.name))
 		}
 	}
+	s.Reset()
+	if len(s.free) > 8 || len(s.files.free) > 4 || len(s.files.transfers) > 2 || s.files.used != 0 {
+		t.Errorf("a stream that is not in use holds %d transactions, %d files, %d transfers", len(s.free), len(s.files.free), len(s.files.transfers))
+	}
 }
 
 func TestMalformed(t *testing.T) {
