@@ -128,6 +128,7 @@ func probeDatagram(p *protocol.Peek) protocol.Match {
 	if n := int(order(b[4]).Uint16(b[74:])); n > len(b)-datagramHdr {
 		return protocol.No
 	}
+	p.Reversed = (b[1] == response || b[1] == fault) == (p.Dir == protocol.ToServer) && b[1] <= fault
 	return protocol.Yes
 }
 

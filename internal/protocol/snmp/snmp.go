@@ -65,7 +65,7 @@ func probe(p *protocol.Peek) protocol.Match {
 		if _, ok := r.Take(ber.OctetString); !ok || r.Peek() < pduFirst || r.Peek() > pduReport {
 			return protocol.No
 		}
-		p.Reversed = r.Peek() == pduResponse && p.Dir == protocol.ToServer
+		p.Reversed = (r.Peek() == pduResponse) == (p.Dir == protocol.ToServer)
 		return protocol.Yes
 	case version == version3:
 		header, ok := r.Take(ber.Sequence)
