@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/netip"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -95,7 +94,7 @@ func (s *site) configure(c *engine.Config) {
 		return
 	}
 	c.Judge = s.judge
-	c.Watched = func(a, b netip.Addr) bool { return s.table.IsBound(a) || s.table.IsBound(b) }
+	c.Watched = s.table.Watched
 	for _, p := range s.table.Products {
 		c.Notes = append(c.Notes, engine.Note{Module: "manifest", Text: fmt.Sprintf("manifest of %s, serial %d, %s, loaded from %s",
 			p.Manifest.Product.Name, p.Manifest.Serial, p.Manifest.Digest, p.Manifest.File)})

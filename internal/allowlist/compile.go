@@ -19,6 +19,7 @@ type Site struct {
 func Compile(site Site) (*Table, error) {
 	c := compiler{t: &Table{
 		macs: map[string][]HostBinding{}, dhcp: map[string][]HostBinding{}, peerMACs: map[string][]uint32{},
+		peerDHCP: map[string][]uint32{},
 	}}
 	b := site.Bindings
 	if b == nil {
@@ -241,6 +242,9 @@ func (c *compiler) endpoint(e *Entry, eid uint32, p manifest.Endpoint) {
 	case manifest.MAC:
 		e.AddressCounts = true
 		c.t.peerMACs[p.Text] = append(c.t.peerMACs[p.Text], eid)
+	case manifest.DHCPName:
+		e.AddressCounts = true
+		c.t.peerDHCP[p.Text] = append(c.t.peerDHCP[p.Text], eid)
 	case manifest.DNSName:
 		n := manifest.Name{Exact: p.Text}
 		if suffix, ok := strings.CutPrefix(p.Text, "*."); ok {

@@ -150,6 +150,7 @@ type Table struct {
 	peers     *AddressIndex
 	names     *DomainIndex
 	peerMACs  map[string][]uint32
+	peerDHCP  map[string][]uint32
 	byRole    [][]uint32
 	home      *AddressIndex
 	proxies   *AddressIndex
@@ -169,12 +170,7 @@ func (t *Table) Bound(a netip.Addr) []HostBinding {
 }
 
 // BoundMAC returns the roles that are bound to a hardware address ("00:00:5e:00:53:01").
-func (t *Table) BoundMAC(mac string) []HostBinding {
-	if len(t.macs) == 0 {
-		return nil
-	}
-	return t.macs[mac]
-}
+func (t *Table) BoundMAC(mac string) []HostBinding { return t.macs[mac] }
 
 // BoundDHCP returns the roles that are bound to the host name that a DHCP client gives, lower case.
 func (t *Table) BoundDHCP(name string) []HostBinding { return t.dhcp[name] }
@@ -183,11 +179,28 @@ func (t *Table) BoundDHCP(name string) []HostBinding { return t.dhcp[name] }
 func (t *Table) ByAddress(dst []uint32, a netip.Addr) []uint32 { return t.peers.Append(dst, a) }
 
 // ByMAC appends the ids of the entries whose other end may have a hardware address.
-func (t *Table) ByMAC(dst []uint32, mac string) []uint32 {
-	if len(t.peerMACs) == 0 {
-		return dst
-	}
-	return append(dst, t.peerMACs[mac]...)
+func (t *Table) ByMAC(dst []uint32, mac string) []uint32 { return append(dst, t.peerMACs[mac]...) }
+
+// ByDHCP appends the ids of the entries whose other end may be the DHCP client with a host name, lower case.
+func (t *Table) ByDHCP(dst []uint32, name string) []uint32 { return append(dst, t.peerDHCP[name]...) }
+
+// Moves reports whether any host goes by its hardware address or DHCP name, and so may have any internal address.
+func (t *Table) Moves() bool {
+	return len(t.macs)+len(t.dhcp)+len(t.peerMACs)+len(t.peerDHCP) > 0
+}
+
+// MovesMAC reports whether a host goes by a hardware address.
+func (t *Table) MovesMAC(mac string) bool { return len(t.macs[mac])+len(t.peerMACs[mac]) > 0 }
+
+// Watched reports whether conversations between two addresses are worth a look: either plays a role, or may do so
+// because hosts are bound by what is not their address.
+func (t *Table) Watched(a, b netip.Addr) bool {
+	return t.IsBound(a) || t.IsBound(b) || t.Moves() && (t.mayMove(a) || t.mayMove(b))
+}
+
+// mayMove also holds for the addresses that DHCP itself is spoken with.
+func (t *Table) mayMove(a netip.Addr) bool {
+	return t.home.Contains(a) || a.IsUnspecified() || a.IsLinkLocalUnicast()
 }
 
 // ByName appends the ids of the entries whose other end may have name, which is in normal form.

@@ -16,6 +16,7 @@ type out struct {
 	names  []judge.Name
 	logins []judge.Login
 	files  []judge.File
+	leases []judge.Lease
 	texts  []string
 }
 
@@ -70,8 +71,10 @@ func (o *out) reset() {
 	clear(o.names)
 	clear(o.logins)
 	clear(o.files)
+	clear(o.leases)
 	clear(o.texts)
 	o.names, o.logins, o.files, o.texts = o.names[:0], o.logins[:0], o.files[:0], o.texts[:0]
+	o.leases = o.leases[:0]
 	clear(o.lookups)
 	o.lookups = o.lookups[:0]
 }

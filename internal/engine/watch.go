@@ -45,11 +45,12 @@ func (w *worker) watch(f *flows.Flow, p *packet.Packet) {
 		wt.tunnel = &t
 	}
 	if p.HasMAC {
-		mac := p.SrcMAC
+		client, server := p.SrcMAC, p.DstMAC
 		if f.Client != p.Src {
-			mac = p.DstMAC
+			client, server = server, client
 		}
-		wt.conv.ClientMAC = w.text(eve.AppendHex(w.scratch[:0], mac[:], ':'))
+		wt.conv.ClientMAC = w.text(eve.AppendHex(w.scratch[:0], client[:], ':'))
+		wt.conv.ServerMAC = w.text(eve.AppendHex(w.scratch[:0], server[:], ':'))
 	}
 }
 
@@ -62,7 +63,7 @@ func (w *worker) unwatch(f *flows.Flow) {
 // reset forgets the flow but keeps the room of small lists.
 func (wt *watch) reset() {
 	c := &wt.conv
-	keep := judge.Conversation{Names: clip(c.Names), Logins: clip(c.Logins), Files: clip(c.Files)}
+	keep := judge.Conversation{Names: clip(c.Names), Logins: clip(c.Logins), Files: clip(c.Files), Leases: clip(c.Leases)}
 	keep.TLS.Offered, keep.TLS.CertNames = clip(c.TLS.Offered), clip(c.TLS.CertNames)
 	section := wt.section[:0]
 	if cap(section) > 2<<10 {
@@ -101,6 +102,7 @@ func (o *out) snapshot(c *judge.Conversation) judge.Conversation {
 	s.Names = lend(&o.names, c.Names)
 	s.Logins = lend(&o.logins, c.Logins)
 	s.Files = lend(&o.files, c.Files)
+	s.Leases = lend(&o.leases, c.Leases)
 	s.TLS.Offered = lend(&o.texts, c.TLS.Offered)
 	s.TLS.CertNames = lend(&o.texts, c.TLS.CertNames)
 	return s
@@ -152,7 +154,7 @@ func (w *worker) lookup(wt *watch, f *flows.Flow, p *packet.Packet, o *protocol.
 	l.conv, l.evidence = w.out.snapshot(&wt.conv), w.evidence(wt, f, p)
 	l.msg = judge.Lookup{
 		ID: flowID(f), Packet: w.num, Now: w.clock, Client: f.Client.Addr(), Resolver: f.ServerAddr(),
-		Proto: f.Proto, Via: w.table.App(f.App), Response: o.Dir == protocol.ToClient,
+		ClientMAC: l.conv.ClientMAC, VLAN: f.VLAN[0], Proto: f.Proto, Via: w.table.App(f.App), Response: o.Dir == protocol.ToClient,
 	}
 	return &l.msg
 }
@@ -234,6 +236,12 @@ func (w *worker) addFact(c *judge.Conversation, f *protocol.Fact, d protocol.Dir
 			c.Revision++
 			return true
 		}
+	case protocol.Lease:
+		if len(c.Leases) < maxNames {
+			c.Leases = append(c.Leases, judge.Lease{Addr: f.Addr, MAC: w.text(f.Text), Host: w.text(f.Aux)})
+			c.Revision++
+			return true
+		}
 	case protocol.Signer:
 		if n := len(c.Files); n > 0 {
 			c.Files[n-1].Signer.Kind, c.Files[n-1].Signer.Subject = w.text(f.Aux), w.text(f.Text)
@@ -283,6 +291,7 @@ func (w *worker) submit(wt *watch, f *flows.Flow, p *packet.Packet, phase judge.
 	}
 	w.out.snaps = append(w.out.snaps, snapshot{conv: w.out.snapshot(&wt.conv), evidence: w.evidence(wt, f, p)})
 	r.snap = int32(len(w.out.snaps))
+	wt.conv.Leases = wt.conv.Leases[:0] // news only once
 }
 
 // update brings the conversation up to the flow's present state.

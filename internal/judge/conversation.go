@@ -75,8 +75,9 @@ type Conversation struct {
 	// Proto is the IP protocol. Client initiated the conversation if Roles is RolesSeen; ports are 0 where there are none.
 	Proto          uint8
 	Client, Server netip.AddrPort
-	ClientMAC      string
-	VLAN           uint16
+	// The hardware addresses of the frames, empty when there were none: the hosts' or those of routers.
+	ClientMAC, ServerMAC string
+	VLAN                 uint16
 	// RolesInferred: the beginning was not seen; who is the client is a guess.
 	RolesInferred bool
 	Midstream     bool // TCP without its handshake
@@ -88,7 +89,9 @@ type Conversation struct {
 	Names          []Name
 	Logins         []Login
 	Files          []File
-	TLS            TLS
+	// Leases are those that this conversation tells of for the first time.
+	Leases []Lease
+	TLS    TLS
 	// ClientSoftware and ServerSoftware are SSH software versions; HostKey is "SHA256:…".
 	ClientSoftware, ServerSoftware, HostKey string
 	// Version is the protocol's own version or dialect, empty when not known.
@@ -119,12 +122,14 @@ type TLS struct {
 
 // Lookup is one DNS message that a client sent or received.
 type Lookup struct {
-	ID       uint64 // the flow_id of the DNS conversation
-	Packet   uint64
-	Now      int64
-	Client   netip.Addr
-	Resolver netip.AddrPort
-	Proto    uint8
+	ID        uint64 // the flow_id of the DNS conversation
+	Packet    uint64
+	Now       int64
+	Client    netip.Addr
+	ClientMAC string
+	VLAN      uint16
+	Resolver  netip.AddrPort
+	Proto     uint8
 	// Via is "dns", "mdns", "llmnr" or "nbns".
 	Via       string
 	Response  bool

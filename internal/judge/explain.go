@@ -111,7 +111,7 @@ func Explain(table *allowlist.Table, q Query) []Explanation {
 		c.PayloadToServer, c.PayloadToClient = true, true
 	}
 	var all []Explanation
-	if j.host(&j.local, q.From.Unmap(), "", q.VLAN, q.Time) {
+	if j.host(&j.local, q.From.Unmap(), "", q.VLAN, q.Time, q.Time) {
 		l := leg{c: c, host: &j.local, local: q.From.Unmap(), peer: q.ToAddr, port: q.Port, outbound: true}
 		var f finding
 		if q.ToName != "" {
@@ -122,7 +122,7 @@ func Explain(table *allowlist.Table, q Query) []Explanation {
 		}
 		all = append(all, j.explain(&l, f, q.ToName))
 	}
-	if q.ToAddr.IsValid() && j.host(&j.remote, q.ToAddr, "", q.VLAN, q.Time) {
+	if q.ToAddr.IsValid() && j.host(&j.remote, q.ToAddr, "", q.VLAN, q.Time, q.Time) {
 		l := leg{c: c, host: &j.remote, local: q.ToAddr, peer: q.From.Unmap(), port: q.Port}
 		all = append(all, j.explain(&l, j.inbound(&l), ""))
 	}

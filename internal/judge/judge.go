@@ -43,8 +43,8 @@ type Judge struct {
 
 	start   int64 // the first time that was seen
 	started bool
-	pending map[uint64][]pendingQuestion           // by conversation
-	moved   map[netip.Addr][]allowlist.HostBinding // addresses of hosts that are bound by hardware address or DHCP name
+	pending map[uint64][]pendingQuestion // by conversation
+	movers  movers
 
 	local, remote hostSet
 	ev, spare     evidence
@@ -84,7 +84,7 @@ func (j *Judge) Restart() {
 	j.names = names.New(j.cfg.Names)
 	j.folds = newFolds(j.cfg.MaxFolds)
 	j.seen = newAlerted(j.cfg.MaxConversations)
-	j.moved = map[netip.Addr][]allowlist.HostBinding{}
+	j.movers = newMovers(maxMovers)
 	j.pending = map[uint64][]pendingQuestion{}
 	j.memory.clear()
 	j.used = newUsages(j.cfg.MaxHosts)
@@ -98,44 +98,11 @@ func (j *Judge) Swap(table *allowlist.Table) {
 	for i := range table.Entries {
 		j.checks[i] = j.compile(&table.Entries[i])
 	}
-	clear(j.moved)
+	j.movers.swap(table)
 	clear(j.pending) // they cite entries of the table before
 	j.memory.compile(table)
 	j.used = newUsages(j.cfg.MaxHosts)
 	j.report.swap(table)
-}
-
-// IsBound reports whether an address plays a role, also by hardware address or DHCP name as far as these were seen.
-func (j *Judge) IsBound(a netip.Addr) bool {
-	if j.table.IsBound(a) {
-		return true
-	}
-	_, ok := j.moved[a]
-	return ok
-}
-
-// maxMoved bounds the addresses that are bound by hardware address or DHCP name.
-const maxMoved = 65536
-
-func (j *Judge) move(a netip.Addr, hosts []allowlist.HostBinding) {
-	if len(hosts) == 0 || !a.IsValid() {
-		return
-	}
-	if _, known := j.moved[a]; known || len(j.moved) < maxMoved {
-		j.moved[a] = hosts
-	}
-}
-
-// Lease notes that DHCP gave an address to a client with a hardware address and, unless empty, a host name. The
-// address then plays what either is bound to.
-func (j *Judge) Lease(a netip.Addr, mac, host string) {
-	a = a.Unmap()
-	delete(j.moved, a)
-	j.move(a, j.table.BoundMAC(mac))
-	if host != "" {
-		j.scratch = names.AppendNormal(j.scratch[:0], host)
-		j.move(a, j.table.BoundDHCP(string(j.scratch)))
-	}
 }
 
 type hostBinding = allowlist.HostBinding
@@ -146,7 +113,8 @@ type hostSet struct {
 	bindings  []allowlist.HostBinding
 	roles     []allowlist.RoleID
 	products  []*allowlist.Product
-	suspended bool // it would play something, were the manifest not expired
+	peers     []uint32 // entries whose other end it may be by its hardware address or DHCP name
+	suspended bool     // it would play something, were the manifest not expired
 }
 
 func (h *hostSet) plays(r allowlist.RoleID) bool {
@@ -167,21 +135,17 @@ func (h *hostSet) runs(p *allowlist.Product) bool {
 	return false
 }
 
-// anyVLAN is for evidence that does not tell its VLAN.
-const anyVLAN = 0xffff
-
-// host fills h with what address a plays in a VLAN at a time.
-func (j *Judge) host(h *hostSet, a netip.Addr, mac string, vlan uint16, now int64) bool {
+// host fills h with what the host with address a at the time start plays in a VLAN now.
+func (j *Judge) host(h *hostSet, a netip.Addr, mac string, vlan uint16, start, now int64) bool {
 	h.addr = a
 	h.bindings, h.roles, h.products, h.suspended = h.bindings[:0], h.roles[:0], h.products[:0], false
 	j.play(h, j.table.Bound(a), vlan, now)
-	if mac != "" {
-		if by := j.table.BoundMAC(mac); len(by) > 0 && j.table.Internal(a) {
-			j.move(a, by)
+	h.peers = nil
+	if j.table.Moves() {
+		if x := j.moved(a, mac, start); x != nil {
+			j.play(h, x.hosts, vlan, now)
+			h.peers = x.peers
 		}
-	}
-	if len(j.moved) > 0 {
-		j.play(h, j.moved[a], vlan, now)
 	}
 	return len(h.roles) > 0
 }
@@ -189,7 +153,7 @@ func (j *Judge) host(h *hostSet, a netip.Addr, mac string, vlan uint16, now int6
 func (j *Judge) play(h *hostSet, bindings []allowlist.HostBinding, vlan uint16, now int64) {
 	for i := range bindings {
 		b := &bindings[i]
-		if vlan != anyVLAN && !b.In(vlan) || h.plays(b.ID) {
+		if !b.In(vlan) || h.plays(b.ID) {
 			continue
 		}
 		p := b.Product
@@ -220,10 +184,13 @@ func (j *Judge) Conversation(c *Conversation) Outcome {
 		return out
 	}
 	j.findings, j.alerts = j.findings[:0], j.alerts[:0]
+	for i := range c.Leases {
+		j.lease(&c.Leases[i], c.Now)
+	}
 	client := netip.AddrPortFrom(c.Client.Addr().Unmap().WithZone(""), c.Client.Port())
 	server := netip.AddrPortFrom(c.Server.Addr().Unmap().WithZone(""), c.Server.Port())
-	atClient := j.host(&j.local, client.Addr(), c.ClientMAC, c.VLAN, c.Now)
-	atServer := j.host(&j.remote, server.Addr(), "", c.VLAN, c.Now)
+	atClient := j.host(&j.local, client.Addr(), c.ClientMAC, c.VLAN, c.Start, c.Now)
+	atServer := j.host(&j.remote, server.Addr(), c.ServerMAC, c.VLAN, c.Start, c.Now)
 	if !atClient && !atServer {
 		reason := Unbound
 		if j.local.suspended || j.remote.suspended {

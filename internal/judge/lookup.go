@@ -41,7 +41,7 @@ func (j *Judge) Lookup(l *Lookup) []*Alert {
 	if l.Via != "" && l.Via != "dns" {
 		return nil // asked of everybody on the link, answered by anybody
 	}
-	if !j.host(&j.local, client, "", anyVLAN, l.Now) {
+	if !j.host(&j.local, client, l.ClientMAC, l.VLAN, l.Now, l.Now) {
 		return nil
 	}
 	j.questions(l.ID, l.Now, l.Resolver, l.Proto, false)

@@ -82,13 +82,21 @@ func (j *Judge) outbound(l *leg) finding {
 	return f
 }
 
+// peer returns the other end of a leg.
+func (j *Judge) peer(l *leg) *hostSet {
+	if l.host == &j.local {
+		return &j.remote
+	}
+	return &j.local
+}
+
 // byAddress returns the entry for an address that comes closest. Entries that name their servers count only where
 // the names do not speak, and the addresses are the operator's own.
 func (j *Judge) byAddress(l *leg, a netip.Addr, named bool) best {
 	b := noEntry
 	j.ids = j.table.ByAddress(j.ids[:0], a)
-	if !l.outbound && l.c.ClientMAC != "" {
-		j.ids = j.table.ByMAC(j.ids, l.c.ClientMAC)
+	if other := j.peer(l); other.addr == a {
+		j.ids = append(j.ids, other.peers...)
 	}
 	for _, i := range j.ids {
 		e := &j.table.Entries[i]

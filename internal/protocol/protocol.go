@@ -201,7 +201,8 @@ const (
 	Login
 	// File: Text is the file's name, Aux the lower-case hex SHA-256 (empty when not known), Num its size.
 	File
-	// Lease: DHCP gave Addr to the client whose hardware address is Text and host name Aux.
+	// Lease: DHCP gave Addr to the client whose hardware address is Text and host name Aux. Without Addr: a client
+	// with that hardware address asked under that name.
 	Lease
 	// Version: Text is the protocol's own version or dialect ("SMB 3.1.1").
 	Version

@@ -107,6 +107,12 @@ func (s *stream) Feed(c *protocol.Context, d protocol.Dir, b []byte) (int, proto
 	case m.op == bootRequest:
 		s.asked.xid = m.xid
 		s.asked.name = append(s.asked.name[:0], m.name...)
+		if len(m.name) > 0 && len(m.mac) > 0 {
+			// The answer often comes to another address, in a flow of its own, and without the name.
+			s.facts[0] = protocol.Fact{Kind: protocol.Lease, Text: m.mac, Aux: m.name}
+			s.obs = protocol.Observation{Dir: d, TxID: protocol.NoTx, Facts: s.facts[:]}
+			c.Sink.Observe(&s.obs)
+		}
 	case m.kind == typeAck:
 		s.acknowledged(c, d)
 	}

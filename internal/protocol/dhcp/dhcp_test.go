@@ -33,6 +33,7 @@ func TestLease(t *testing.T) {
 		want  []string
 	}{
 		{"request and acknowledgement", []datagramtest.Step{datagramtest.Client(asks), datagramtest.Server(gives)}, []string{
+			`> lease 02:00:5e:10:00:01 thing`,
 			`< lease 02:00:5e:10:00:01 thing 192.0.2.7 dhcp{"dhcp":{"type":"reply","id":3735928559,"client_mac":"02:00:5e:10:00:01",` +
 				`"assigned_ip":"192.0.2.7","client_id":"02:00:5e:10:00:01","dhcp_type":"ack","renewal_time":3600}}`}},
 		{"a name in wire format", []datagramtest.Step{datagramtest.Server(message4(bootReply, given4, "", "\x35\x01\x05", "\x51\x0e\x04\x00\x00\x05thing\x03lan\x00", "\x0c\x01x"))}, []string{
