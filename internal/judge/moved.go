@@ -27,7 +27,7 @@ type mover struct {
 type movers struct {
 	max    int
 	byAddr map[netip.Addr][]mover // the earlier ones first
-	queue  []netip.Addr // a ring
+	queue  []netip.Addr           // a ring
 	head   int
 	// names are the host names that clients gave when they asked, by hardware address.
 	names     map[string]string
