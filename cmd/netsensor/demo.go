@@ -93,9 +93,20 @@ which features are on. This is ten minutes of those hosts' traffic, judged by th
 			fmt.Fprintf(w, "  %4d x %-16s %s\n", e.Hits, e.Entry.ID, reasonOf(e))
 		}
 	}
-	fmt.Fprintf(w, "\nALERTS: %d, with %s of the same matter counted and not repeated:\n", len(alerts), count(r.Folded, "further event"))
+	fmt.Fprintf(w, "\nALERTS: %d, and %d more folded into them. The first of each rule:\n", len(alerts), r.Folded)
+	shown := map[string]bool{}
+	var more []shownAlert
 	for _, a := range alerts {
-		a.print(w)
+		if rule := a.rule(); shown[rule] {
+			more = append(more, a)
+		} else {
+			shown[rule] = true
+			a.print(w)
+		}
+	}
+	fmt.Fprint(w, "\nThe others:\n\n")
+	for _, a := range more {
+		fmt.Fprintf(w, "  %s  %-18s %s\n", a.at(), a.rule(), firstClause(a.Alert.Context.Netsensor.Why))
 	}
 	fmt.Fprint(w, `
 Each of these is a line of EVE JSON with the evidence in it: netsensor demo --eve
@@ -149,14 +160,29 @@ type shownAlert struct {
 	} `json:"alert"`
 }
 
+func (a *shownAlert) at() string {
+	t, _ := time.Parse("2006-01-02T15:04:05.000000-0700", a.Timestamp)
+	return t.Format(time.TimeOnly)
+}
+
+func (a *shownAlert) rule() string { return strings.Join(a.Alert.Metadata.Rule, " ") }
+
 func (a *shownAlert) print(w io.Writer) {
-	at, _ := time.Parse("2006-01-02T15:04:05.000000-0700", a.Timestamp)
 	m := a.Alert.Metadata
-	fmt.Fprintf(w, "\n  %s  %s  (severity %d, confidence %s, ATT&CK %s)\n", at.Format(time.TimeOnly), strings.ToUpper(strings.Join(m.Rule, " ")),
-		a.Alert.Severity, strings.Join(m.Confidence, ""), strings.Join(m.Technique, " "))
+	fmt.Fprintf(w, "\n  %s  %s  (severity %d, confidence %s, ATT&CK %s)\n", a.at(), strings.ToUpper(a.rule()), a.Alert.Severity,
+		strings.Join(m.Confidence, ""), strings.Join(m.Technique, " "))
 	for _, line := range wrap(a.Alert.Context.Netsensor.Why, 100) {
 		fmt.Fprintf(w, "            %s\n", line)
 	}
+}
+
+// firstClause is what a sentence says before it goes into details.
+func firstClause(why string) string {
+	clause, _, _ := strings.Cut(why, ";")
+	if before, _, ok := strings.Cut(clause, ", which"); ok {
+		return before
+	}
+	return clause
 }
 
 // wrap breaks text into lines of at most width characters at blanks.

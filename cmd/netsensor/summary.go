@@ -23,7 +23,7 @@ func eventTypes() []string {
 // summarise says on a screen's worth of lines what a replay saw and judged.
 func summarise(w io.Writer, t engine.Totals, s *site, took time.Duration) {
 	speed := ""
-	if sec := took.Seconds(); sec > 0 && t.Packets > 0 {
+	if sec := took.Seconds(); sec >= 1 && t.Packets > 0 {
 		speed = fmt.Sprintf(" in %.2f s (%.2f million packets a second)", sec, float64(t.Packets)/sec/1e6)
 	}
 	say(w, "%s, %s, %s%s", count(uint64(t.Captures), "capture"), count(t.Packets, "packet"), count(t.Flows, "flow"), speed)
@@ -35,6 +35,7 @@ func summarise(w io.Writer, t engine.Totals, s *site, took time.Duration) {
 		say(w, "events: %s", strings.Join(parts, ", "))
 	}
 	if s == nil {
+		say(w, "no manifests given: nothing was judged")
 		return
 	}
 	r := s.judge.Report()
