@@ -137,7 +137,7 @@ func (w *worker) flowEvent(f *flows.Flow, reason flows.Reason) uint32 {
 	o.B = append(o.B, `","end":"`...)
 	o.B = w.ends.AppendTime(o.B, f.Last)
 	o.B = append(o.B, `","age":`...)
-	o.B = eve.AppendUint(o.B, uint64(max(f.Last-f.First, 0)/1e9))
+	o.B = eve.AppendUint(o.B, uint64(max(f.Last/1e9-f.First/1e9, 0)))
 	o.B = append(o.B, `,"state":"`...)
 	o.B = append(o.B, f.State()...)
 	o.B = append(o.B, `","reason":"`...)
