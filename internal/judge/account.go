@@ -1,6 +1,7 @@
 package judge
 
 import (
+	"encoding/hex"
 	"slices"
 	"strings"
 
@@ -20,8 +21,7 @@ func (j *Judge) accounts(c *Conversation, h *hostSet, inbound bool, port uint16)
 	for _, p := range h.products {
 		for k := range p.Manifest.Accounts {
 			a := &p.Manifest.Accounts[k]
-			elsewhere := a.Realm == "database" || a.Realm == "directory"
-			if !inbound && !elsewhere || a.Role != "" && !slices.ContainsFunc(h.bindings, func(b hostBinding) bool {
+			if !inbound && !elsewhere(a) || a.Role != "" && !slices.ContainsFunc(h.bindings, func(b hostBinding) bool {
 				return b.Product == p && b.Role == a.Role
 			}) {
 				continue
@@ -29,7 +29,7 @@ func (j *Judge) accounts(c *Conversation, h *hostSet, inbound bool, port uint16)
 			var login *Login
 			for i := range c.Logins {
 				// Of several attempts the one that was let in tells most.
-				if l := &c.Logins[i]; holds(a, l) && (login == nil || outcomeRank(l) > outcomeRank(login)) {
+				if l := &c.Logins[i]; holds(a, l, c) && (login == nil || outcomeRank(l) > outcomeRank(login)) {
 					login = l
 				}
 			}
@@ -58,23 +58,88 @@ func outcomeRank(l *Login) int {
 	return 0
 }
 
-// holds reports whether a login is one with a default account.
-func holds(a *manifest.Account, login *Login) bool {
-	return strings.EqualFold(user(login.User), a.Name) && (len(a.Protocols) == 0 ||
-		slices.ContainsFunc(a.Protocols, func(p string) bool { return sameMechanism(p, login.Mechanism) }))
+// elsewhere reports whether an account is one that the product has on systems of others, and ought not to keep.
+func elsewhere(a *manifest.Account) bool {
+	return (a.Realm == "database" || a.Realm == "directory") && a.Lifecycle != manifest.Permanent
 }
 
-// user takes the domain off a user name: "CORP\\admin", "admin@corp.example", "uid=admin,ou=people".
-func user(s string) string {
-	if i := strings.LastIndexByte(s, '\\'); i >= 0 {
-		return s[i+1:]
+// holds reports whether a login is one with a default account.
+func holds(a *manifest.Account, login *Login, c *Conversation) bool {
+	mechanism := manifestWord(login.Mechanism)
+	if len(a.Protocols) == 0 {
+		// Whom a domain knows is not whom the product or its database knows.
+		if domain := mechanism == "kerberos" || mechanism == "ntlmssp"; domain && a.Realm != "os" && a.Realm != "directory" {
+			return false
+		}
+	} else if app, before := manifestWord(c.App), manifestWord(c.AppBefore); !slices.ContainsFunc(a.Protocols, func(p string) bool {
+		return sameMechanism(p, mechanism) || p == app || p == before
+	}) {
+		return false
 	}
-	first, _, _ := strings.Cut(s, ",")
-	if _, v, ok := strings.Cut(first, "="); ok {
-		return v
+	return sameUser(login.User, a.Name, a.Realm == "database" || strings.HasPrefix(mechanism, "snmp"))
+}
+
+// manifestWord turns what parsers call a protocol into the manifest's word.
+func manifestWord(s string) string {
+	if rest, ok := strings.CutPrefix(s, "pgsql"); ok {
+		return "postgresql" + rest
 	}
-	name, _, _ := strings.Cut(s, "@")
-	return name
+	switch s {
+	case "krb5":
+		return "kerberos"
+	case "rfb":
+		return "vnc"
+	}
+	return s
+}
+
+// sameUser reports whether a user name as it was seen means an account: as a whole, without its domain (DOMAIN\user,
+// user@realm), or as the first value of a distinguished name.
+func sameUser(seen, name string, exact bool) bool {
+	same := strings.EqualFold
+	if exact {
+		same = func(a, b string) bool { return a == b }
+	}
+	if same(seen, name) {
+		return true
+	}
+	if i := strings.LastIndexByte(seen, '\\'); i >= 0 && same(seen[i+1:], name) {
+		return true
+	}
+	if rdn, ok := firstRDN(seen); ok {
+		return same(rdn, name)
+	}
+	i := strings.LastIndexByte(seen, '@')
+	return i > 0 && same(seen[:i], name)
+}
+
+// firstRDN returns the value of a distinguished name's first attribute, unescaped (RFC 4514, section 2.4).
+func firstRDN(dn string) (string, bool) {
+	_, v, ok := strings.Cut(dn, "=")
+	if !ok {
+		return "", false
+	}
+	var b strings.Builder
+	for i := 0; i < len(v); i++ {
+		switch c := v[i]; c {
+		case ',', '+', ';':
+			return strings.TrimRight(b.String(), " "), true
+		case '\\':
+			if i+2 < len(v) {
+				if x, err := hex.DecodeString(v[i+1 : i+3]); err == nil {
+					b.WriteByte(x[0])
+					i += 2
+					continue
+				}
+			}
+			if i++; i < len(v) {
+				b.WriteByte(v[i])
+			}
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String(), true
 }
 
 // sameMechanism compares a word of the manifest with a parser's, which may be finer: "smtp" and "smtp-plain".

@@ -44,6 +44,8 @@ func end(al *eve.Object, key string, at netip.AddrPort) {
 	al.End(m)
 }
 
+var outcomes = [...]string{"tried", "accepted", "refused"}
+
 var severityWords = [...]string{"", "Critical", "Major", "Minor", "Informational"}
 
 // metadata writes flat arrays of strings: what every consumer can search.
@@ -113,6 +115,7 @@ func (a *Alert) metadata(al *eve.Object, info *ruleInfo) {
 	if a.Account != nil {
 		m.Strs("netsensor_account", a.Account.ID)
 		m.Strs("netsensor_user", a.Login.User)
+		m.Strs("netsensor_login", outcomes[min(a.Login.Outcome, 2)])
 	}
 	if a.File != nil {
 		m.Strs("netsensor_file", clip(a.File.Name))
@@ -201,7 +204,7 @@ func (a *Alert) context(al *eve.Object) {
 		acc.Str("id", a.Account.ID)
 		acc.Str("user", a.Login.User)
 		acc.Str("mechanism", a.Login.Mechanism)
-		acc.Str("outcome", [...]string{"tried", "accepted", "refused"}[min(a.Login.Outcome, 2)])
+		acc.Str("outcome", outcomes[min(a.Login.Outcome, 2)])
 		m.End(acc)
 	}
 	if a.File != nil {

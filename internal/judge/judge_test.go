@@ -329,10 +329,25 @@ func TestDefaultAccount(t *testing.T) {
 	if out := j.Conversation(c); len(out.Alerts) != 1 || out.Alerts[0].Rule != UnexpectedMethod {
 		t.Errorf("%+v", out.Alerts)
 	}
-	for in, want := range map[string]string{`CORP\admin`: "admin", "admin@corp": "admin", "uid=admin,ou=x": "admin", "admin": "admin", "": ""} {
-		if got := user(in); got != want {
-			t.Errorf("user(%q) = %q", in, got)
+}
+
+func TestSameUser(t *testing.T) {
+	for _, tt := range []struct {
+		seen  string
+		exact bool
+		want  bool
+	}{
+		{"admin", false, true}, {"Admin", false, true}, {"Admin", true, false}, {`CORP\admin`, false, true}, {`admin\x`, false, false},
+		{"admin@corp.example", false, true}, {"@admin", false, false}, {"uid=admin,ou=people", false, true}, {"cn=admin+uid=x", false, true},
+		{"uid=Admin , ou=x", false, true}, {`cn=ad\6din,ou=x`, false, true}, {`cn=adm\in,ou=x`, false, true}, {"ou=x,uid=admin", false, false}, {"cn=\\", false, false}, {"", false, false},
+		{"administrator", false, false},
+	} {
+		if got := sameUser(tt.seen, "admin", tt.exact); got != tt.want {
+			t.Errorf("%q is %v", tt.seen, got)
 		}
+	}
+	if !sameUser("administrator@vsphere.local", "Administrator@vsphere.local", false) || sameUser("administrator@corp", "administrator@vsphere.local", false) {
+		t.Error("an account with a realm in its name")
 	}
 }
 
