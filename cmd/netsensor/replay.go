@@ -15,6 +15,7 @@ import (
 	"netsensor/internal/capture"
 	"netsensor/internal/engine"
 	"netsensor/internal/eve"
+	"netsensor/internal/flows"
 	"netsensor/internal/output"
 )
 
@@ -34,6 +35,10 @@ type replayFlags struct {
 	failOn    string
 	quiet     bool
 	profile   string
+
+	keys  struct{ vlan, tunnel bool }
+	dedup time.Duration
+	ether bool
 }
 
 func newReplay() *cobra.Command {
@@ -49,7 +54,7 @@ writes alerts; without, it writes what it sees. A readable summary goes to stand
 	}
 	fl := c.Flags()
 	f.site.register(fl)
-	fl.StringSliceVarP(&f.events, "events", "e", []string{"all"}, "event `types` to write: alert, flow, dns, tls, ssh, http, anomaly, stats, ..., or all")
+	fl.StringSliceVarP(&f.events, "events", "e", []string{"all"}, "event `types` to write: alert, flow, dns, tls, ssh, http, anomaly, stats, ..., or all (netflow is written when named)")
 	fl.StringVarP(&f.output, "output", "o", "", "write events to `FILE` instead of standard output; it appears when it is complete")
 	fl.IntVarP(&f.workers, "workers", "w", runtime.GOMAXPROCS(0), "`number` of goroutines that decode and parse; the output is the same for any")
 	fl.StringVar(&f.format, "format", "eve", "output `format`: eve")
@@ -59,6 +64,10 @@ writes alerts; without, it writes what it sees. A readable summary goes to stand
 	fl.BoolVar(&f.noHeaders, "eve-no-http-headers", false, "leave out the headers of HTTP messages")
 	fl.Uint16Var(&f.seed, "community-id-seed", 0, "seed of community_id")
 	fl.StringVar(&f.checksum, "checksums", "ignore", "packets with wrong checksums: `ignore` the fault, or check and drop them")
+	fl.BoolVar(&f.keys.vlan, "vlan-key", true, "packets of different VLANs belong to different flows")
+	fl.BoolVar(&f.keys.tunnel, "tunnel-key", true, "packets of tunnels with different identifiers (VNI, GRE key) belong to different flows")
+	fl.DurationVar(&f.dedup, "dedup", 0, "pass over packets that were seen already within this `time`, as mirror ports send them twice: 10ms; 0 keeps all")
+	fl.BoolVar(&f.ether, "ether", false, "add MAC addresses to events")
 	fl.StringVar(&f.failOn, "fail-on", "", "exit with 3 when something is `unexpected`")
 	fl.BoolVarP(&f.quiet, "quiet", "q", false, "no progress bar and no summary")
 	fl.StringVar(&f.profile, "cpuprofile", "", "write a CPU profile to `FILE`")
@@ -91,6 +100,8 @@ func (f *replayFlags) check() error {
 		return usagef("--checksums %s: must be ignore or check", f.checksum)
 	case f.failOn != "" && f.failOn != "unexpected":
 		return usagef("--fail-on %s: must be unexpected", f.failOn)
+	case f.dedup < 0:
+		return usagef("--dedup %s: must not be negative", f.dedup)
 	case f.workers < 1:
 		return usagef("--workers %d: must be 1 or more", f.workers)
 	case f.failOn != "" && !f.site.given():
@@ -141,7 +152,9 @@ func (f *replayFlags) run(cmd *cobra.Command, args []string) error {
 	show := newProgress(stderr, len(inputs), f.quiet)
 	cfg := engine.Config{
 		Workers: f.workers, Parsers: parsers, Events: events,
-		EVE:           eve.Options{DNSVersion: f.dns, CompressIPv6: f.ipv6, NoAlertContext: f.noCtx, NoHTTPHeaders: f.noHeaders},
+		EVE:     eve.Options{DNSVersion: f.dns, CompressIPv6: f.ipv6, NoAlertContext: f.noCtx, NoHTTPHeaders: f.noHeaders},
+		Flows:   flows.Config{IgnoreVLAN: !f.keys.vlan, IgnoreTunnel: !f.keys.tunnel, DedupWindow: int64(f.dedup)},
+		Netflow: slices.Contains(f.events, "netflow"), Ether: f.ether,
 		CommunitySeed: f.seed, CheckChecksums: f.checksum == "check", Sink: sink, Progress: show.update,
 		Log: func(format string, args ...any) { show.clear(); say(stderr, format, args...) },
 	}

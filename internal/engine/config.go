@@ -32,10 +32,15 @@ type Config struct {
 	// Parsers returns the parsers, in order of preference. It is called once per flow table, because the streams
 	// of one call share caches without locks.
 	Parsers func() []protocol.Parser
-	// Flows bounds one flow table; MaxFlows and HeldBytes are for all tables together.
+	// Flows bounds one flow table and chooses what is part of a flow's key; MaxFlows and HeldBytes are for all
+	// tables together.
 	Flows flows.Config
-	// Events are the event types to write; nil writes all.
+	// Events are the event types to write; nil writes all but netflow.
 	Events map[string]bool
+	// Netflow writes netflow events: one for each direction of a flow, beside its flow event.
+	Netflow bool
+	// Ether adds the MAC addresses of the packet to events, those of the first packet to flow events.
+	Ether bool
 	// EVE are the shapes of the events.
 	EVE eve.Options
 	// CommunitySeed is the seed of community_id.
@@ -74,7 +79,11 @@ type Totals struct {
 	Captures       int
 	Packets, Bytes uint64
 	Flows          uint64
-	Events         map[string]uint64
-	Alerts         uint64
-	First, Last    int64 // times of the first and the last packet, ns
+	// Duplicates counts the packets that were passed over, see flows.Config.DedupWindow.
+	Duplicates uint64
+	// Suppressed counts the anomalies that were not written because there were too many of their kind.
+	Suppressed  uint64
+	Events      map[string]uint64
+	Alerts      uint64
+	First, Last int64 // times of the first and the last packet, ns
 }

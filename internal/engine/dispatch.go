@@ -23,7 +23,8 @@ type job struct {
 	clock int64
 }
 
-// special is a packet that the dispatcher had to put together: its frame is the datagram's last fragment.
+// special is a packet that the dispatcher had to put together: its frame is the datagram's last fragment. Without
+// data it is a fragment that there is something to complain about.
 type special struct {
 	frame int
 	pkt   packet.Packet
@@ -81,7 +82,11 @@ func (d *dispatcher) open(j *job, i int, f *capture.Frame) uint8 {
 		p.Time = f.Time
 		whole, ok := d.defrag.Add(&p, nil)
 		if !ok {
-			return noTable
+			if p.EventCount == 0 {
+				return noTable
+			}
+			j.special = append(j.special, special{frame: i, pkt: p})
+			return 0
 		}
 		data = whole
 		q := p

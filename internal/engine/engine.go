@@ -172,6 +172,7 @@ func (e *Engine) finish() error {
 	e.totals.Alerts = e.merger.alerts
 	s := e.statistics()
 	e.totals.Flows = s.flows.Total
+	e.totals.Duplicates, e.totals.Suppressed = s.flows.Duplicates, s.suppressed
 	if e.cfg.wants("stats") && e.totals.Packets > 0 {
 		b := s.append(nil, e.totals, &e.cfg.EVE)
 		e.merger.counts.add("stats")

@@ -321,10 +321,10 @@ func (w *worker) update(wt *watch, f *flows.Flow, phase judge.Phase) {
 
 // evidence collects what an alert shows beside the judgement.
 func (w *worker) evidence(wt *watch, f *flows.Flow, p *packet.Packet) evidence {
-	e := evidence{file: w.job.file, vlans: f.VLAN, vlanCount: f.VLANCount, tunnel: wt.tunnel}
+	e := evidence{file: w.file, vlans: f.VLAN, vlanCount: f.VLANCount, tunnel: wt.tunnel}
 	if p != nil {
 		e.count = p.Count
-		if int(p.Iface) < len(w.job.iface) && w.job.file == "" {
+		if int(p.Iface) < len(w.job.iface) && w.file == "" {
 			e.iface = w.job.iface[p.Iface].Name
 		}
 	}

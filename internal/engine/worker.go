@@ -2,6 +2,7 @@ package engine
 
 import (
 	"math/bits"
+	"slices"
 
 	"netsensor/internal/eve"
 	"netsensor/internal/flows"
@@ -30,6 +31,8 @@ type worker struct {
 	ctx     [lookAhead]uint32
 	warm    int64 // keeps the loads of Touch alive
 	due     []flows.Due
+	damaged damaged
+	unknown unknown
 
 	out   *out
 	emit  func(*out) *out // takes a finished piece and gives an empty one
@@ -40,6 +43,11 @@ type worker struct {
 	table *flows.Table // the table at hand
 
 	community communityIDs
+
+	file  string // the capture that is read, or was read last; empty for live capture
+	rates [tables]rates
+	macs  map[uint64]macs // by Flow.Start, with Config.Ether
+	fault map[string]bool // parsers whose panic was logged
 
 	watches []*watch // by Flow.User-1
 	free    []uint32
@@ -52,6 +60,10 @@ func newWorker(cfg *Config, id int) *worker {
 	w := &worker{cfg: cfg, eve: cfg.EVE}
 	w.dec.CheckChecksums = cfg.CheckChecksums
 	fc := cfg.Flows
+	fc.TTL = cfg.Netflow
+	if cfg.Ether {
+		w.macs = make(map[uint64]macs)
+	}
 	fc.MaxFlows = share(fc.MaxFlows, 1<<20)
 	fc.HeldBytes = share(fc.HeldBytes, 128<<20)
 	for i := id; i < tables; i += cfg.Workers {
@@ -76,14 +88,22 @@ func (w *worker) run(j *job) {
 		w.endAll()
 	}
 	frames := j.batch.Frames
+	if len(frames) > 0 {
+		w.file = j.file
+	}
+	specials := j.special
 	k := 0
 	for i := range frames {
 		t := j.table[i]
+		var s *special
+		for len(specials) > 0 && specials[0].frame <= i {
+			s, specials = &specials[0], specials[1:]
+		}
 		if t == noTable || w.tables[t] == nil {
 			continue
 		}
 		p := &w.pkts[k]
-		w.flow[k] = w.decode(j, i, p)
+		w.flow[k] = w.decode(j, i, s, p)
 		if w.flow[k] || p.EventCount > 0 {
 			w.owner[k] = t
 			if k++; k == lookAhead {
@@ -110,36 +130,38 @@ func (w *worker) flush() {
 	}
 }
 
-// decode fills p from frame i and reports whether it belongs to a flow.
-func (w *worker) decode(j *job, i int, p *packet.Packet) bool {
+// decode fills p from frame i, or from what the dispatcher made of it, and reports whether it belongs to a flow.
+func (w *worker) decode(j *job, i int, s *special, p *packet.Packet) bool {
 	f := &j.batch.Frames[i]
 	p.Num, p.Count = j.base+uint64(i)+1, j.count+uint64(i)+1
 	p.Time, p.Iface = f.Time, f.Iface
 	var r packet.Result
-	if s := j.specialAt(i); s != nil {
+	if s != nil {
 		num, count := p.Num, p.Count
 		*p = s.pkt
 		p.Num, p.Count, p.Time, p.Iface = num, count, f.Time, f.Iface
+		if s.data == nil {
+			return false
+		}
 		r = w.dec.DecodeIP(p, s.data)
 	} else {
 		r = w.dec.Decode(p, f.Link, f.Data, f.Wire)
 	}
-	if r != packet.OK || w.cfg.CheckChecksums && w.offload[j.table[i]].Damaged(p) {
+	if r != packet.OK {
 		return false
 	}
-	if p.Tunnel.Depth > 0 {
+	if w.cfg.CheckChecksums && w.offload[j.table[i]].Damaged(p) {
+		w.damaged.count(p.Proto)
+		return false
+	}
+	if f.VLAN != 0 && p.Tunnel.Depth == 0 {
+		p.VLANs = [3]uint16{uint16(f.VLAN) & 0xfff, p.VLANs[0], p.VLANs[1]}
+		p.VLANCount++
+	}
+	if p.Tunnel.Depth > 0 || p.Reassembled > 0 {
 		p.WireLen = p.IPLen
 	}
 	return p.Ports || p.Proto != packet.ProtoTCP && p.Proto != packet.ProtoUDP
-}
-
-func (j *job) specialAt(i int) *special {
-	for k := range j.special {
-		if j.special[k].frame == i {
-			return &j.special[k]
-		}
-	}
-	return nil
 }
 
 func (w *worker) process(n int) {
@@ -163,7 +185,7 @@ func (w *worker) process(n int) {
 		w.table = w.tables[w.owner[i]]
 		w.num, w.sub, w.clock = p.Num, 0, p.Time
 		if p.EventCount > 0 {
-			w.decodeAnomalies(p)
+			w.decodeAnomalies(p, w.owner[i])
 		}
 		if w.flow[i] {
 			w.table.Add(p, w.hash[i], w.ctx[i])
@@ -175,9 +197,9 @@ func (w *worker) process(n int) {
 // expire ends the flows whose time has come, in an order that does not depend on the number of workers.
 func (w *worker) expire() {
 	w.due = w.due[:0]
-	for _, t := range w.tables {
+	for i, t := range w.tables {
 		if t != nil {
-			w.due = t.Expire(w.clock, w.due)
+			w.due = t.Expire(w.clock, uint8(i), w.due)
 		}
 	}
 	w.endDue()
@@ -185,9 +207,16 @@ func (w *worker) expire() {
 
 func (w *worker) endAll() {
 	w.due = w.due[:0]
+	n := 0
 	for _, t := range w.tables {
 		if t != nil {
-			w.due = t.Shutdown(w.due)
+			n += t.Active()
+		}
+	}
+	w.due = slices.Grow(w.due, n)
+	for i, t := range w.tables {
+		if t != nil {
+			w.due = t.Shutdown(uint8(i), w.due)
 		}
 	}
 	w.endDue()
@@ -197,8 +226,8 @@ func (w *worker) endDue() {
 	flows.SortDue(w.due)
 	for _, d := range w.due {
 		w.sub = d.Start
-		w.table = d.Table()
-		d.End()
+		w.table = w.tables[d.Table]
+		w.table.End(d)
 		w.flush()
 	}
 }
@@ -209,29 +238,33 @@ func (w *worker) header(f *flows.Flow, p *packet.Packet, d protocol.Dir) eve.Hea
 		Time: w.clock, FlowID: flowID(f), Version: 4, Proto: f.Proto,
 		Src: f.Client.Addr(), Dst: f.Server.Addr(), SrcPort: f.ClientPort, DstPort: f.ServerPort,
 		VLAN: f.VLAN, VLANCount: f.VLANCount, CommunityID: w.communityID(f),
-		PcapFile: w.job.file,
+		PcapFile: w.file,
+	}
+	if f.Proto == packet.ProtoICMP || f.Proto == packet.ProtoICMPv6 {
+		m := f.ICMP()
+		h.SrcPort, h.DstPort = uint16(m.Type), uint16(m.Code)
 	}
 	if h.Src.Is6() {
 		h.Version = 6
 	}
-	if d == protocol.ToClient && f.Proto != packet.ProtoICMP && f.Proto != packet.ProtoICMPv6 {
+	if d == protocol.ToClient {
 		h.Src, h.Dst, h.SrcPort, h.DstPort = h.Dst, h.Src, h.DstPort, h.SrcPort
 	}
 	if p == nil {
 		return h
 	}
 	h.PcapCnt = p.Count
-	if w.job.file == "" {
+	if w.file == "" {
 		h.PcapCnt = 0
 	}
+	h.PktSrc = p.PktSrc()
 	if p.Tunnel.Depth > 0 {
-		h.PktSrc = p.Tunnel.Kind.PktSrc()
 		h.Tunnel = eve.Tunnel{
 			Src: p.Tunnel.Src.Addr(), Dst: p.Tunnel.Dst.Addr(), SrcPort: p.Tunnel.SrcPort, DstPort: p.Tunnel.DstPort,
 			Proto: p.Tunnel.Proto, Depth: p.Tunnel.Depth,
 		}
 	}
-	if int(p.Iface) < len(w.job.iface) && w.job.file == "" {
+	if int(p.Iface) < len(w.job.iface) && w.file == "" {
 		h.Iface = w.job.iface[p.Iface].Name
 	}
 	return h
@@ -248,7 +281,8 @@ func (w *worker) communityID(f *flows.Flow) []byte {
 	e := &w.community[f.Start%uint64(len(w.community))]
 	if e.start != f.Start {
 		e.start = f.Start
-		eve.AppendCommunityID(e.text[:0], w.cfg.CommunitySeed, f.Proto, f.Client.Addr(), f.Server.Addr(), f.ClientPort, f.ServerPort)
+		c, s := f.ClientAddr(), f.ServerAddr()
+		eve.AppendCommunityID(e.text[:0], w.cfg.CommunitySeed, f.Proto, c.Addr(), s.Addr(), c.Port(), s.Port())
 	}
 	return e.text[:]
 }
@@ -267,25 +301,6 @@ func (w *worker) record(event string) *record {
 	r.line = uint32(len(w.out.buf))
 	r.end = r.line
 	return r
-}
-
-// decodeAnomalies writes what the decoder complains about.
-func (w *worker) decodeAnomalies(p *packet.Packet) {
-	if !w.cfg.wants("anomaly") {
-		return
-	}
-	for _, e := range p.Events[:p.EventCount] {
-		h := eve.Header{Time: p.Time, PcapFile: w.job.file, PcapCnt: p.Count, Version: p.Version, Proto: p.Proto,
-			Src: p.Src.Addr(), Dst: p.Dst.Addr(), SrcPort: p.SrcPort, DstPort: p.DstPort}
-		r := w.record("anomaly")
-		o := h.BeginPacket(w.out.buf, "anomaly", &w.eve)
-		a := o.Begin("anomaly")
-		a.Str("type", "decode")
-		a.Str("event", "decoder."+e.String())
-		o.End(a)
-		w.out.buf = h.Finish(&o)
-		r.end = uint32(len(w.out.buf))
-	}
 }
 
 var _ flows.Handler = (*worker)(nil)

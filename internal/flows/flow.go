@@ -15,7 +15,7 @@ import (
 // Flow is the record of one flow: 128 bytes without pointers, because a sensor holds a million of them. What only
 // few flows have (streams, held bytes) lives beside it, found by index. A *Flow is lent to the Handler for the call.
 type Flow struct {
-	// Client opened the flow, or is taken to have (see RolesInferred). For ICMP the ports are type and code.
+	// Client opened the flow, or is taken to have (see RolesInferred). For ICMP see ICMP.
 	Client, Server         packet.Address
 	ClientPort, ServerPort uint16
 	context                uint32 // what else the key holds: VLAN and tunnel, hashed
@@ -30,9 +30,9 @@ type Flow struct {
 	next [2]uint32 // TCP: the next sequence number expected per direction
 	side uint32    // index of the side state, 0 for none
 	// User belongs to the Handler; 0 for a new flow.
-	User  uint32
-	wheel uint32 // next in the timer wheel's slot
-	hash  uint32
+	User uint32
+	// wheelNext and wheelPrev link the flows of a slot of the timer wheel.
+	wheelNext, wheelPrev uint32
 
 	VLAN     [2]uint16 // the first two tags of the first packet, 0 for none
 	Proto    uint8
@@ -42,16 +42,16 @@ type Flow struct {
 	App, AppBefore uint8
 	bits           flowBits
 
-	MinTTL, MaxTTL uint8
-	VLANCount      uint8
-	// odd counts the datagrams that were shown to the probes (UDP); for TCP it holds oddAck and oddSeq.
+	VLANCount uint8
+	// odd counts the datagrams that were shown to the probes (UDP); for TCP it holds oddAck and the like.
 	odd uint8
 }
 
 // State is a flow's state in EVE's terms, finer for TCP.
 type State uint8
 
-// TCP's states follow RFC 9293 as far as an observer can tell; UDP and others know StateNew and StateEstablished.
+// TCP's states are those of the server in RFC 9293, as far as an observer can tell: it is in StateCloseWait after
+// the client's FIN, in StateFinWait1 after its own. UDP and others know StateNew and StateEstablished.
 const (
 	StateNew State = iota
 	StateSynSent
@@ -68,8 +68,10 @@ const (
 
 var tcpStateNames = [...]string{"none", "syn_sent", "syn_recv", "established", "fin_wait1", "fin_wait2", "closing", "close_wait", "last_ack", "time_wait", "closed"}
 
+func (s State) String() string { return tcpStateNames[s] }
+
 // TCPState is EVE's tcp.state.
-func (f *Flow) TCPState() string { return tcpStateNames[f.state] }
+func (f *Flow) TCPState() string { return f.state.String() }
 
 // State is EVE's flow.state: new, established or closed.
 func (f *Flow) State() string {
@@ -87,7 +89,7 @@ type flowBits uint16
 const (
 	bitMidstream flowBits = 1 << iota // TCP without its SYN
 	bitInferred                       // the roles are a guess
-	bitSyn                            // SYN seen
+	bitExtra                          // there is something in Table.more
 	bitSynAck                         // SYN-ACK seen
 	bitFin0                           // FIN from the client
 	bitFin1                           // FIN from the server
@@ -100,14 +102,21 @@ const (
 	bitData1                          // the server sent payload
 	bitQuiet                          // not to be parsed (any more)
 	bitRefused                        // the SYN was answered by RST
-	bitDead                           // ended, its slot is freed when the wheel comes by
+	bitDue                            // taken off the timer wheel, to be ended
 )
 
-// A generator of captures that does not count sequence numbers is told by a SYN-ACK that acknowledges nothing
-// together with data in the SYN's place; no real stack takes part in that. Such a flow is read as it comes.
+// What is odd about a TCP connection.
 const (
+	// A generator of captures that does not count sequence numbers is told by a SYN-ACK that acknowledges nothing
+	// together with data in the SYN's place; no real stack takes part in that. Such a flow is read as it comes.
 	oddAck = 1 << iota
 	oddSeq
+	// Several SYN-ACKs with different sequence numbers came: the client's ACK tells which one counts.
+	oddSynAcks
+	// A SYN with another sequence number came; extra.syn is what the SYN-ACK must acknowledge for it to count.
+	oddSyn
+	// Both sides sent a SYN: simultaneous open (RFC 9293, section 3.5) or a split handshake.
+	oddBoth
 )
 
 func (f *Flow) has(b flowBits) bool { return f.bits&b != 0 }
@@ -136,14 +145,21 @@ func (f *Flow) OneWay() bool { return f.Packets[0] == 0 || f.Packets[1] == 0 }
 // Established reports that both sides took part: the TCP handshake (or data both ways), UDP both ways.
 func (f *Flow) Established() bool { return f.state >= StateEstablished && !f.has(bitRefused) }
 
-// ClientAddr returns the client's address and port.
+// ClientAddr returns the client's address and port; for ICMP that is the type of its messages.
 func (f *Flow) ClientAddr() netip.AddrPort {
-	return netip.AddrPortFrom(f.Client.Addr(), f.ClientPort)
+	return netip.AddrPortFrom(f.Client.Addr(), f.port(f.ClientPort))
 }
 
-// ServerAddr returns the server's address and port.
+// ServerAddr returns the server's address and port; for ICMP that is the code of the client's messages.
 func (f *Flow) ServerAddr() netip.AddrPort {
-	return netip.AddrPortFrom(f.Server.Addr(), f.ServerPort)
+	return netip.AddrPortFrom(f.Server.Addr(), f.port(f.ServerPort))
+}
+
+func (f *Flow) port(n uint16) uint16 {
+	if f.Proto == packet.ProtoICMP || f.Proto == packet.ProtoICMPv6 {
+		n &^= codeMark
+	}
+	return n
 }
 
 // Reason says why a flow ended, as EVE's flow.reason.
@@ -152,7 +168,7 @@ type Reason uint8
 // Why a flow ended.
 const (
 	Timeout  Reason = iota // no packet for the state's timeout
-	Forced                 // evicted: the table was full, or its port was used again
+	Forced                 // evicted: the table was full, or the port was used again
 	Shutdown               // the input ended
 )
 

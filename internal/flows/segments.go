@@ -2,6 +2,7 @@ package flows
 
 import (
 	"bytes"
+	"unsafe"
 
 	"netsensor/internal/packet"
 	"netsensor/internal/protocol"
@@ -9,14 +10,16 @@ import (
 
 // segment is a piece of a TCP stream that waits for what comes before it.
 type segment struct {
-	seq  uint32
-	data []byte // from buffers
-	// missing bytes follow the data: they were not captured.
-	missing uint32
+	seq     uint32
+	missing uint32 // so many bytes follow the data that were not captured
+	data    []byte
+	fin     bool // no data: the FIN stands here
 }
 
 const (
 	maxSegments = 1024
+	// segmentCost is what a segment counts for besides its buffer.
+	segmentCost = int(unsafe.Sizeof(segment{}))
 	// A hole that the receiver has acknowledged is the sensor's loss. It is given up only after this many more
 	// packets of the flow, since a SPAN port may deliver an acknowledgement before the data.
 	patience = 16
@@ -26,12 +29,12 @@ const (
 	maxAhead = 32 << 20
 )
 
-// segment takes the payload at seq of direction d.
-func (t *Table) segment(f *Flow, p *packet.Packet, d protocol.Dir, seq uint32) {
-	data, missing := p.Payload, p.Missing
-	if !f.has(bitSeq0 << d) {
+// segment takes the payload at seq of direction d; missing bytes follow it that were not captured.
+func (t *Table) segment(f *Flow, p *packet.Packet, d protocol.Dir, seq uint32, data []byte, missing uint32) {
+	if !f.has(bitSeq0<<d) || d == protocol.ToClient && f.odd&oddSynAcks != 0 {
 		f.bits |= bitSeq0 << d
 		f.next[d] = seq
+		f.odd &^= oddSynAcks
 	}
 	ahead := int32(seq - f.next[d])
 	if f.odd&oddAck != 0 && (ahead == -1 && len(data) > 1 || f.odd&oddSeq != 0) {
@@ -40,38 +43,69 @@ func (t *Table) segment(f *Flow, p *packet.Packet, d protocol.Dir, seq uint32) {
 		return
 	}
 	if f.has(bitQuiet) {
-		if end := seq + uint32(len(data)) + missing; int32(end-f.next[d]) > 0 {
-			f.next[d] = end
+		if end := ahead + int32(len(data)) + int32(missing); end > 0 && end <= maxAhead {
+			f.next[d] += uint32(end)
 		}
 		return
 	}
 	if ahead > maxAhead || ahead < -maxAhead {
-		return
+		if f.side != 0 || f.has(bitSynAck) {
+			return
+		}
+		// Only a SYN speaks for the number that is expected, and nobody has confirmed it: it was another's.
+		f.next[d], ahead = seq, 0
+	}
+	if s := t.sideOf(f); s != nil && s.halves[d].early {
+		t.earlyRepeated(f, p, s, d, seq)
+		ahead = int32(seq - f.next[d])
+	}
+	if ahead < 0 && f.has(bitFin0<<d) && ahead+int32(len(data)) > 0 && t.falseFin(f, d) {
+		ahead++
 	}
 	if ahead < 0 {
 		t.Stats.Retransmitted++
-		if uint32(-ahead) >= uint32(len(data)) {
-			return
+		old := uint32(-ahead)
+		if n := uint32(len(data)); old >= n {
+			if old-n >= missing {
+				return
+			}
+			data, missing = nil, missing-(old-n)
+		} else {
+			data = data[old:]
 		}
-		data = data[-ahead:]
-		ahead = 0
 	}
 	if ahead > 0 {
 		t.Stats.OutOfOrder++
-		t.hold(f, p, d, seq, data, missing)
+		t.hold(f, p, d, segment{seq: seq, data: data, missing: missing})
 		return
 	}
 	t.accept(f, p, d, data, missing)
-	if s := t.sideOf(f); s != nil && len(s.dirs[d].segments) > 0 {
+	if s := t.sideOf(f); s != nil && s.halves[d].waiting() > 0 {
 		t.drain(f, p, d)
 	}
 }
 
+// falseFin takes a FIN back that data reaches beyond: it was forged, the receiver never took it. Data that follows a
+// FIN is read: the receiver would not, but to believe the FIN would let a stranger hide what follows.
+func (t *Table) falseFin(f *Flow, d protocol.Dir) bool {
+	if s := t.sideOf(f); s != nil && s.halves[d].waiting() > 0 {
+		return false // the FIN itself may be waiting
+	}
+	f.bits &^= bitFin0 << d
+	f.next[d]--
+	return true
+}
+
 // accept passes on bytes that are next in order.
 func (t *Table) accept(f *Flow, p *packet.Packet, d protocol.Dir, data []byte, missing uint32) {
-	f.next[d] += uint32(len(data))
 	if len(data) > 0 {
-		t.deliver(f, p, d, data)
+		from := f.next[d]
+		f.next[d] += uint32(len(data))
+		if s := t.sideOf(f); s != nil && s.urgent != nil {
+			t.deliverAround(f, p, s.urgent, d, from, data)
+		} else {
+			t.deliver(f, p, d, data)
+		}
 	}
 	if missing > 0 {
 		t.lose(f, p, d, missing)
@@ -81,21 +115,56 @@ func (t *Table) accept(f *Flow, p *packet.Packet, d protocol.Dir, data []byte, m
 // lose says that n bytes of direction d will never come.
 func (t *Table) lose(f *Flow, p *packet.Packet, d protocol.Dir, n uint32) {
 	f.next[d] += n
-	if f.has(bitQuiet) {
-		return
+	if !f.has(bitQuiet) {
+		t.gap(f, p, d, int(n))
 	}
-	t.gap(f, p, d, int(n))
 }
 
-// hold keeps a segment that came early. Where it overlaps what is held already, the bytes that came first win.
-func (t *Table) hold(f *Flow, p *packet.Packet, d protocol.Dir, seq uint32, data []byte, missing uint32) {
+// hold keeps a segment that came early, copying its data.
+func (t *Table) hold(f *Flow, p *packet.Packet, d protocol.Dir, seg segment) {
 	s := t.sideFor(f)
-	h := &s.dirs[d]
+	h := &s.halves[d]
+	for h.waiting() >= maxSegments || h.heldBytes+len(seg.data) > t.cfg.FlowHeldBytes {
+		if h.waiting() == 0 {
+			t.lose(f, p, d, seg.seq-f.next[d])
+		} else {
+			t.giveUpHole(f, p, d)
+		}
+		if f.has(bitQuiet) {
+			return
+		}
+		if int32(seg.seq-f.next[d]) <= 0 {
+			if !seg.fin {
+				t.segment(f, p, d, seg.seq, seg.data, seg.missing)
+			} else if seg.seq == f.next[d] {
+				f.next[d]++
+			}
+			return
+		}
+	}
+	t.insertSegment(f, p, s, h, seg)
+	if h.heldBytes > oneWayHeld && f.OneWay() {
+		t.giveUpHole(f, p, d)
+	}
+}
+
+// insertSegment puts seg among those that wait, in pieces where it reaches around them. Where it overlaps what is
+// there already, the bytes that came first win: a policy that does not depend on the segments' lengths, and what
+// most receivers do with data that they have not passed on yet.
+func (t *Table) insertSegment(f *Flow, p *packet.Packet, s *side, h *half, seg segment) {
+	h.compact()
 	i := len(h.segments)
-	for i > 0 && int32(h.segments[i-1].seq-seq) > 0 {
+	for i > 0 && int32(h.segments[i-1].seq-seg.seq) > 0 {
 		i--
 	}
-	for {
+	if seg.fin {
+		if i == 0 || !h.segments[i-1].fin {
+			h.insert(i, seg)
+			t.held(s, segmentCost)
+		}
+		return
+	}
+	for data, seq := seg.data, seg.seq; ; i++ {
 		if i > 0 {
 			prev := &h.segments[i-1]
 			if over := int32(prev.seq + uint32(len(prev.data)) - seq); over > 0 {
@@ -103,48 +172,31 @@ func (t *Table) hold(f *Flow, p *packet.Packet, d protocol.Dir, seq uint32, data
 				t.Stats.Overlap++
 				if !bytes.Equal(prev.data[len(prev.data)-int(over):][:n], data[:n]) {
 					t.Stats.OverlapDifferent++
-					t.handler.Anomaly(f, p, "stream.reassembly_overlap_different_data")
+					t.anomaly(f, p, OverlapDifferentData)
 				}
 				data = data[n:]
 				seq += uint32(n)
 			}
 		}
 		if len(data) == 0 {
-			break
+			return
 		}
 		part := data
 		if i < len(h.segments) {
-			if room := int32(h.segments[i].seq - seq); int(room) < len(part) {
-				part = part[:room]
-			}
+			part = part[:min(len(part), int(h.segments[i].seq-seq))]
 		}
-		if len(part) > 0 {
-			if len(h.segments) >= maxSegments || h.heldBytes+len(part) > t.cfg.FlowHeldBytes {
-				t.giveUpHole(f, p, d)
-				if !f.has(bitQuiet) {
-					t.segment(f, &packet.Packet{Payload: data, Missing: missing}, d, seq)
-				}
-				return
-			}
-			seg := segment{seq: seq, data: append(t.buffers.get(len(part)), part...)}
-			if len(part) == len(data) {
-				seg.missing = missing
-			}
-			h.segments = append(h.segments, segment{})
-			copy(h.segments[i+1:], h.segments[i:])
-			h.segments[i] = seg
-			h.heldBytes += len(part)
-			t.held(s, cap(seg.data))
-			data = data[len(part):]
-			seq += uint32(len(part))
+		if len(part) == 0 {
+			continue
 		}
-		i++
-		if len(data) == 0 {
-			break
+		piece := segment{seq: seq, data: append(t.buffers.get(len(part)), part...)}
+		if len(part) == len(data) {
+			piece.missing = seg.missing
 		}
-	}
-	if h.heldBytes > oneWayHeld && f.OneWay() {
-		t.giveUpHole(f, p, d)
+		h.insert(i, piece)
+		h.heldBytes += len(part)
+		t.held(s, cap(piece.data)+segmentCost)
+		data = data[len(part):]
+		seq += uint32(len(part))
 	}
 }
 
@@ -155,28 +207,34 @@ func (t *Table) drain(f *Flow, p *packet.Packet, d protocol.Dir) {
 		if s == nil {
 			return
 		}
-		h := &s.dirs[d]
-		if len(h.segments) == 0 {
-			h.acked = 0
+		h := &s.halves[d]
+		if h.waiting() == 0 {
 			return
 		}
-		seg := h.segments[0]
+		seg := h.segments[h.first]
 		ahead := int32(seg.seq - f.next[d])
 		if ahead > 0 {
 			return
 		}
-		h.segments = append(h.segments[:0], h.segments[1:]...)
+		h.shift()
 		h.heldBytes -= len(seg.data)
-		data := seg.data
-		missing := seg.missing
-		if ahead < 0 {
-			n := min(int(-ahead), len(data))
-			data = data[n:]
+		h.acked = 0
+		t.unheld(s, cap(seg.data)+segmentCost)
+		if seg.fin {
+			if ahead == 0 {
+				f.next[d]++
+			}
+			continue
 		}
-		if len(data) > 0 || missing > 0 && ahead == 0 {
+		missing := seg.missing
+		if h.waiting() > 0 { // what was cut off here may have come with another segment
+			missing = min(missing, h.segments[h.first].seq-seg.seq-uint32(len(seg.data)))
+		}
+		old := min(int(-ahead), len(seg.data))
+		missing -= min(missing, uint32(int(-ahead)-old))
+		if data := seg.data[old:]; len(data) > 0 || missing > 0 {
 			t.accept(f, p, d, data, missing)
 		}
-		t.unheld(s, cap(seg.data))
 		t.buffers.put(seg.data)
 	}
 }
@@ -184,11 +242,12 @@ func (t *Table) drain(f *Flow, p *packet.Packet, d protocol.Dir) {
 // giveUpHole declares what is missing before the first held segment lost, and passes on what follows.
 func (t *Table) giveUpHole(f *Flow, p *packet.Packet, d protocol.Dir) {
 	s := t.sideOf(f)
-	if s == nil || len(s.dirs[d].segments) == 0 {
+	if s == nil || s.halves[d].waiting() == 0 {
 		return
 	}
-	s.dirs[d].acked = 0
-	if n := int32(s.dirs[d].segments[0].seq - f.next[d]); n > 0 {
+	h := &s.halves[d]
+	h.acked, h.early = 0, false
+	if n := int32(h.segments[h.first].seq - f.next[d]); n > 0 {
 		t.lose(f, p, d, uint32(n))
 	}
 	t.drain(f, p, d)
@@ -196,23 +255,20 @@ func (t *Table) giveUpHole(f *Flow, p *packet.Packet, d protocol.Dir) {
 
 // acknowledged looks whether p acknowledges bytes of the other direction that were never seen.
 func (t *Table) acknowledged(f *Flow, p *packet.Packet, d protocol.Dir) {
-	s := t.sideOf(f)
-	if s == nil {
-		return
-	}
 	for _, o := range [2]protocol.Dir{d.Reverse(), d} {
-		h := &s.dirs[o]
-		if len(h.segments) == 0 {
+		s := t.sideOf(f)
+		if s == nil {
+			return
+		}
+		h := &s.halves[o]
+		if h.waiting() == 0 {
 			continue
 		}
 		if h.acked > 0 {
 			if h.acked++; h.acked > patience {
 				t.giveUpHole(f, p, o)
-				if s = t.sideOf(f); s == nil {
-					return
-				}
 			}
-		} else if o != d && p.Flags&packet.ACK != 0 && int32(p.Ack-h.segments[0].seq) >= 0 {
+		} else if o != d && p.Flags&packet.ACK != 0 && !h.early && int32(p.Ack-h.segments[h.first].seq) >= 0 {
 			h.acked = 1
 		}
 	}
@@ -220,10 +276,13 @@ func (t *Table) acknowledged(f *Flow, p *packet.Packet, d protocol.Dir) {
 
 // flushHeld gives up all holes: nothing more will come.
 func (t *Table) flushHeld(f *Flow, p *packet.Packet) {
+	if f.Proto != packet.ProtoTCP {
+		return
+	}
 	for d := protocol.ToServer; d <= protocol.ToClient; d++ {
 		for {
 			s := t.sideOf(f)
-			if s == nil || len(s.dirs[d].segments) == 0 {
+			if s == nil || s.halves[d].waiting() == 0 {
 				break
 			}
 			t.giveUpHole(f, p, d)

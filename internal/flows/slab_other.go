@@ -2,4 +2,4 @@
 
 package flows
 
-func newChunk() *[chunkSize]Flow { return new([chunkSize]Flow) }
+func newSlab[R any](_ *Table, n int) []R { return make([]R, n) }

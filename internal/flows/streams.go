@@ -1,21 +1,45 @@
 package flows
 
 import (
-	"math/bits"
-
 	"netsensor/internal/packet"
 	"netsensor/internal/protocol"
 )
 
 const (
 	defaultLimit = 64 << 10
-	// probeLimit bounds the bytes of a direction that are held while no parser is sure.
-	probeLimit = 4 << 10
-	// probeDatagrams bounds the datagrams of a flow that are shown to the probes.
-	probeDatagrams = 8
 	// maxSwitches bounds the protocols that one flow may carry one after the other.
 	maxSwitches = 4
 )
+
+// AppStats are a parser's counters.
+type AppStats struct {
+	Flows [2]uint64 // flows it was given, over TCP and UDP
+	// Transactions counts those that its observations number.
+	Transactions uint64
+	// Failed counts flows that it gave up, Gaps those of them that it gave up at a gap, Panics its panics.
+	Failed, Gaps, Panics uint64
+
+	size int // the fixed size of a stream
+}
+
+// Add adds o, the counters of another table's parser, to a.
+func (a *AppStats) Add(o *AppStats) {
+	for i := range a.Flows {
+		a.Flows[i] += o.Flows[i]
+	}
+	a.Transactions += o.Transactions
+	a.Failed += o.Failed
+	a.Gaps += o.Gaps
+	a.Panics += o.Panics
+}
+
+// transport is the index of f's transport in Table.over and AppStats.Flows.
+func transport(f *Flow) int {
+	if f.Proto == packet.ProtoTCP {
+		return 0
+	}
+	return 1
+}
 
 // sink hands a stream's observations to the handler.
 type sink struct {
@@ -24,9 +48,26 @@ type sink struct {
 	p *packet.Packet
 }
 
-func (k *sink) Observe(o *protocol.Observation) { k.t.handler.Observed(k.f, k.p, o) }
+// Observe implements protocol.Sink.
+func (k *sink) Observe(o *protocol.Observation) {
+	if o.TxID >= 0 || o.Event != "" {
+		k.t.transaction(k.f, max(o.TxID, 0))
+	}
+	k.t.handler.Observed(k.f, k.p, o)
+}
 
-// context readies the context for a call of f's stream.
+// transaction notes the number of a transaction, from 0. An event without a number is a flow's only transaction.
+func (t *Table) transaction(f *Flow, id int) {
+	x := t.extra(f)
+	if n := uint32(min(id, 1<<31)) + 1; n > x.transactions {
+		if f.App != 0 {
+			t.Apps[f.App-1].Transactions += uint64(n - x.transactions)
+		}
+		x.transactions = n
+	}
+}
+
+// contextFor readies the context for a call of f's stream.
 func (t *Table) contextFor(f *Flow, p *packet.Packet) *protocol.Context {
 	c := &t.ctx
 	c.Time = f.Last
@@ -58,7 +99,7 @@ func (t *Table) deliver(f *Flow, p *packet.Packet, d protocol.Dir, b []byte) {
 }
 
 func (t *Table) feed(f *Flow, p *packet.Packet, s *side, d protocol.Dir, b []byte) {
-	h := &s.dirs[d]
+	h := &s.halves[d]
 	if h.skip > 0 {
 		n := min(h.skip, uint64(len(b)))
 		h.skip -= n
@@ -71,25 +112,33 @@ func (t *Table) feed(f *Flow, p *packet.Packet, s *side, d protocol.Dir, b []byt
 		h.need = 0
 		c := t.contextFor(f, p)
 		unread := b
-		n, status := s.call(t, c, func() (int, protocol.Status) { return s.stream.Feed(c, d, unread) })
+		n, status := s.call(t, func() (int, protocol.Status) { return s.stream.Feed(c, d, unread) })
 		need := c.Need
-		if n < 0 {
-			n = 0
-		}
+		n = max(n, 0)
 		if n > len(b) {
 			h.skip = uint64(n - len(b))
 			n = len(b)
 		}
-		b = b[n:]
 		switch status {
-		case protocol.Done, protocol.Failed:
+		case protocol.Failed:
+			if s.parser != 0 {
+				t.Apps[s.parser-1].Failed++
+				if !h.fed {
+					t.look(f, s, d, b)
+				}
+			}
+			t.abandon(f, p)
+			return
+		case protocol.Done:
 			t.abandon(f, p)
 			return
 		case protocol.Switch:
-			t.keep(s, h, b)
+			t.keep(s, h, b[n:])
 			t.switchProtocol(f, p, s)
 			return
 		}
+		h.fed = h.fed || n > 0
+		b = b[n:]
 		if n == 0 || need > len(b) {
 			h.need = max(need, len(b)+1)
 			break
@@ -101,59 +150,88 @@ func (t *Table) feed(f *Flow, p *packet.Packet, s *side, d protocol.Dir, b []byt
 	}
 	if len(b) > limit {
 		t.Stats.LimitReached++
-		t.handler.Anomaly(f, p, "stream.message_too_long")
+		t.anomaly(f, p, MessageTooLong)
 		t.abandon(f, p)
 		return
 	}
 	t.keep(s, h, b)
+	if s.holder != nil {
+		t.weigh(s)
+	}
 }
 
-// call runs fn and turns a panic into Failed: a parser's defect must not end the sensor.
-func (s *side) call(t *Table, c *protocol.Context, fn func() (int, protocol.Status)) (n int, st protocol.Status) {
+// call runs fn, a call of s.stream, and turns a panic into Failed: a parser's defect must not end the sensor.
+func (s *side) call(t *Table, fn func() (int, protocol.Status)) (n int, st protocol.Status) {
 	defer func() {
 		if r := recover(); r != nil {
-			t.panicked(s, r)
 			n, st = 0, protocol.Failed
+			f, parser := s.flow, s.parser
+			t.unstream(s) // not to be trusted again, nor recycled
+			t.panicked(f, parser, r)
 		}
 	}()
 	return fn()
 }
 
-func (t *Table) panicked(s *side, r any) {
+// guard runs fn, which belongs to a parser but to no flow's stream, and reports whether it did not panic.
+func (t *Table) guard(parser uint8, fn func()) (whole bool) {
+	defer func() {
+		if r := recover(); r != nil {
+			whole = false
+			t.panicked(nil, parser+1, r)
+		}
+	}()
+	fn()
+	return true
+}
+
+func (t *Table) panicked(f *Flow, parser uint8, reason any) {
 	t.Stats.Panics++
-	t.handler.Anomaly(s.flow, t.sink.p, "parser_panic")
-	if h, ok := t.handler.(interface{ Panicked(app string, reason any) }); ok {
-		h.Panicked(t.App(s.parser), r)
+	t.Apps[parser-1].Panics++
+	var p *packet.Packet
+	if f != nil {
+		p = t.sink.p
 	}
-	s.stream = nil // not to be trusted again, nor recycled
-	s.parser = 0
+	t.handler.Panicked(f, p, t.App(parser), reason)
 }
 
 func (t *Table) gap(f *Flow, p *packet.Packet, d protocol.Dir, n int) {
 	s := t.sideOf(f)
 	if s == nil {
+		f.bits |= bitGap0 << d
 		return
 	}
-	h := &s.dirs[d]
-	if s.stream != nil && uint64(n) <= h.skip && n > 0 {
+	h := &s.halves[d]
+	if s.stream != nil && uint64(n) <= h.skip {
 		h.skip -= uint64(n) // lost where nobody looks
 		return
 	}
 	n -= int(h.skip)
 	h.skip, h.need = 0, 0
+	if t.Stats.Gaps++; !f.has(bitGap0<<d) && (p == nil || !p.Cut) {
+		t.anomaly(f, p, SequenceGap)
+	}
 	f.bits |= bitGap0 << d
-	t.Stats.Gaps++
 	if s.stream == nil {
-		if len(h.unread) > 0 {
+		switch {
+		case h.closed || t.reversal.f == f:
+			h.lost += n
+		case len(h.unread) > 0:
+			h.lost += n
 			t.probeOver(f, p, s, d)
 		}
 		return
 	}
 	t.keep(s, h, nil)
 	c := t.contextFor(f, p)
-	_, status := s.call(t, c, func() (int, protocol.Status) { return 0, s.stream.Gap(c, d, max(n, 0)) })
+	_, status := s.call(t, func() (int, protocol.Status) { return 0, s.stream.Gap(c, d, n) })
 	switch status {
-	case protocol.Done, protocol.Failed:
+	case protocol.Failed:
+		if s.parser != 0 {
+			t.Apps[s.parser-1].Gaps++
+		}
+		t.abandon(f, p)
+	case protocol.Done:
 		t.abandon(f, p)
 	case protocol.Switch:
 		t.switchProtocol(f, p, s)
@@ -163,23 +241,16 @@ func (t *Table) gap(f *Flow, p *packet.Packet, d protocol.Dir, n int) {
 // finishStream tells the stream that it is over and takes it off the flow.
 func (t *Table) finishStream(f *Flow, p *packet.Packet, s *side) {
 	c := t.contextFor(f, p)
-	for d := range c.Closed {
-		c.Closed[d] = f.has(bitFin0<<d) && !f.has(bitGap0<<d)
+	c.Closed = [2]bool{}
+	if s.halves != nil {
+		for d := range c.Closed {
+			c.Closed[d] = f.has(bitFin0<<d) && !f.has(bitGap0<<d) && s.halves[d].waiting() == 0
+		}
 	}
-	s.call(t, c, func() (int, protocol.Status) { s.stream.End(c); return 0, protocol.Done })
+	s.call(t, func() (int, protocol.Status) { s.stream.End(c); return 0, protocol.Done })
 	if s.stream != nil {
 		t.recycle(s)
 	}
-}
-
-func (t *Table) recycle(s *side) {
-	n := s.parser - 1
-	if len(t.streams[n]) < 1024 {
-		s.stream.Reset()
-		t.streams[n] = append(t.streams[n], s.stream)
-	}
-	s.stream = nil
-	s.parser = 0
 }
 
 // switchProtocol begins to probe anew at the first unread byte of both directions.
@@ -190,138 +261,32 @@ func (t *Table) switchProtocol(f *Flow, p *packet.Packet, s *side) {
 	}
 	t.finishStream(f, p, s)
 	f.AppBefore, f.App = f.App, 0
-	s.likely = 0
-	for d := range s.dirs {
-		h := &s.dirs[d]
-		h.need, h.skip, h.candidates, h.probed, h.closed = 0, 0, 0, false, false
+	s.likely, s.spoken = guess{}, false
+	for d := range s.halves {
+		h := &s.halves[d]
+		*h = half{unread: h.unread, segments: h.segments, first: h.first, heldBytes: h.heldBytes, acked: h.acked}
 	}
-	s.spoken = false
 	for d := protocol.ToServer; d <= protocol.ToClient; d++ {
-		if t.sideOf(f) == s && s.stream == nil && len(s.dirs[d].unread) > 0 {
+		if t.sideOf(f) == s && s.stream == nil && len(s.halves[d].unread) > 0 {
 			t.probe(f, p, s, d, nil)
 		}
 	}
 }
 
-// probe shows the first bytes of direction d to the parsers that may still want the flow.
-func (t *Table) probe(f *Flow, p *packet.Packet, s *side, d protocol.Dir, b []byte) {
-	h := &s.dirs[d]
-	if h.closed {
-		return
-	}
-	if !s.spoken {
-		s.spoken, s.first = true, d
-	}
-	b = t.join(s, h, b)
-	full := len(b) >= probeLimit
-	if !h.probed {
-		h.probed = true
-		h.candidates = t.over[0]
-	}
-	n, reversed := t.ask(f, d, b, full, &h.candidates, &s.likely)
-	switch {
-	case n != 0 && reversed && f.has(bitInferred):
-		// The roles are exchanged when nobody up the call chain holds a direction any more.
-		t.keep(s, h, b)
-		t.reversal = reversal{f, n}
-	case n != 0 && len(h.unread) == 0 && len(s.dirs[d.Reverse()].unread) == 0:
-		t.take(f, s, n)
-		t.feed(f, p, s, d, b)
-	case n != 0:
-		t.keep(s, h, b)
-		t.adopt(f, p, s, n)
-	case full || h.candidates == 0:
-		t.keep(s, h, b[:min(len(b), probeLimit)])
-		t.probeOver(f, p, s, d)
-	default:
-		t.keep(s, h, b)
-	}
-}
-
-// ask shows b to the candidates and takes off those that do not want it. It returns the number of the parser that
-// is sure, or 0.
-func (t *Table) ask(f *Flow, d protocol.Dir, b []byte, end bool, candidates *uint64, likely *uint8) (n uint8, reversed bool) {
-	peek := protocol.Peek{
-		Data: b, Dir: d, Over: protocol.UDP, ClientPort: f.ClientPort, ServerPort: f.ServerPort,
-		Midstream: f.has(bitMidstream) || f.has(bitGap0<<d), End: end,
-	}
-	if f.Proto == packet.ProtoTCP {
-		peek.Over = protocol.TCP
-	}
-	for left := *candidates; left != 0; left &= left - 1 {
-		i := bits.TrailingZeros64(left)
-		switch t.probeOne(i, &peek) {
-		case protocol.Yes:
-			return uint8(i + 1), peek.Reversed
-		case protocol.Likely:
-			if *likely == 0 {
-				*likely = uint8(i + 1)
-			}
-			*candidates &^= 1 << i
-		case protocol.No:
-			*candidates &^= 1 << i
-		}
-	}
-	return 0, false
-}
-
-func (t *Table) probeOne(i int, peek *protocol.Peek) (m protocol.Match) {
-	defer func() {
-		if r := recover(); r != nil {
-			t.Stats.Panics++
-			m = protocol.No
-		}
-	}()
-	peek.Reversed = false
-	return t.parsers[i].Probe(peek)
-}
-
-// reversal is an exchange of roles that waits for the end of Add.
-type reversal struct {
-	f *Flow
-	n uint8 // the parser that takes the flow then
-}
-
-// reverse exchanges client and server after the content has shown that the guess was wrong.
-func (t *Table) reverse(f *Flow, p *packet.Packet, n uint8) {
-	t.reversal = reversal{}
-	f.swapRoles()
-	if s := t.sideOf(f); s != nil {
-		s.dirs[0], s.dirs[1] = s.dirs[1], s.dirs[0]
-		s.first = s.first.Reverse()
-		t.adopt(f, p, s, n)
-	}
-}
-
-// probeOver ends the probing of direction d without a sure match.
-func (t *Table) probeOver(f *Flow, p *packet.Packet, s *side, d protocol.Dir) {
-	s.dirs[d].closed = true
-	if s.likely != 0 {
-		t.adopt(f, p, s, s.likely)
-	} else if s.dirs[d.Reverse()].closed {
-		t.settle(f, p)
-	}
-}
-
-// take gives the flow a stream of parser n.
-func (t *Table) take(f *Flow, s *side, n uint8) {
-	f.App = n
-	s.parser, s.likely = n, 0
-	if l := len(t.streams[n-1]); l > 0 {
-		s.stream = t.streams[n-1][l-1]
-		t.streams[n-1] = t.streams[n-1][:l-1]
-	} else {
-		s.stream = t.parsers[n-1].New()
-	}
-}
-
-// adopt gives the flow to parser n and feeds it what both directions hold, that of the side that spoke first before the other's.
+// adopt gives the flow to parser n and feeds it what both directions hold, that of the side that spoke first before
+// the other's.
 func (t *Table) adopt(f *Flow, p *packet.Packet, s *side, n uint8) {
 	t.take(f, s, n)
 	stream := s.stream
 	for _, d := range [2]protocol.Dir{s.first, s.first.Reverse()} {
-		if t.sideOf(f) == s && s.stream == stream && len(s.dirs[d].unread) > 0 {
+		h := &s.halves[d]
+		if t.sideOf(f) == s && s.stream == stream && len(h.unread) > 0 {
 			t.feed(f, p, s, d, nil)
+		}
+		if t.sideOf(f) == s && s.stream == stream && h.lost > 0 {
+			n := h.lost
+			h.lost = 0
+			t.gap(f, p, d, n)
 		}
 	}
 }
@@ -329,30 +294,36 @@ func (t *Table) adopt(f *Flow, p *packet.Packet, s *side, n uint8) {
 // datagram takes one UDP payload.
 func (t *Table) datagram(f *Flow, p *packet.Packet, d protocol.Dir) {
 	if f.App == 0 {
-		candidates, likely := t.over[1], uint8(0)
-		n, reversed := t.ask(f, d, p.Payload, true, &candidates, &likely)
-		if n == 0 {
-			n = likely
+		candidates, likely := t.over[1], guess{}
+		g := t.ask(f, d, p.Payload, true, &candidates, &likely)
+		if g.n == 0 {
+			g = likely
 		}
-		if n == 0 {
+		if g.n == 0 {
 			if f.odd++; f.odd >= probeDatagrams {
 				t.abandon(f, p)
 			}
 			return
 		}
-		if reversed && f.Packets[d.Reverse()] == 0 {
+		if g.reversed && f.Packets[d.Reverse()] == 0 {
 			f.swapRoles()
 			d = d.Reverse()
 		}
-		t.take(f, t.sideFor(f), n)
+		t.take(f, t.sideFor(f), g.n)
 	}
 	s := t.sideOf(f)
 	if s == nil || s.stream == nil {
 		return
 	}
 	c := t.contextFor(f, p)
-	_, status := s.call(t, c, func() (int, protocol.Status) { return s.stream.Feed(c, d, p.Payload) })
-	if status == protocol.Done || status == protocol.Failed {
+	_, status := s.call(t, func() (int, protocol.Status) { return s.stream.Feed(c, d, p.Payload) })
+	switch {
+	case status == protocol.Failed && s.parser != 0:
+		t.Apps[s.parser-1].Failed++
 		t.abandon(f, p)
+	case status != protocol.More:
+		t.abandon(f, p)
+	case s.holder != nil:
+		t.weigh(s)
 	}
 }

@@ -80,6 +80,9 @@ type Parser struct {
 	// Limit bounds the unread bytes that are held for one direction while a message is incomplete; then the
 	// flow is given up. Zero means 64 KiB.
 	Limit int
+	// Late says that it may begin late in a TCP flow, after a preamble that no parser knows: Probe is then also
+	// shown some segments that come after the first bytes, each as if nothing had come before.
+	Late bool
 	// Probe must be cheap: it is asked for most new flows. It must not keep p or its data.
 	Probe func(p *Peek) Match
 	// New returns a stream in its initial state. Streams are pooled: Reset must bring a used one back to it.
@@ -108,6 +111,12 @@ type Stream interface {
 	// once, also after Done, Failed and Switch.
 	End(c *Context)
 	Reset()
+}
+
+// Holder is a Stream that says how many bytes it holds beyond its fixed size: buffers whose size the traffic
+// decides. The flow table asks after every Feed and counts them among what all flows together may hold.
+type Holder interface {
+	Held() int
 }
 
 // Context is what a stream may know about the moment, and where it puts what it finds.
