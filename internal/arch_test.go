@@ -25,6 +25,7 @@ var mayImport = map[string][]string{
 	"flows":     {"packet", "protocol"},
 	"manifest":  {"strict"},
 	"allowlist": {"manifest"},
+	"convert":   {"manifest", "strict"},
 	"judge":     {"allowlist", "names", "manifest", "eve"},
 	"engine":    {"capture", "packet", "flows", "protocol", "judge", "eve", "output"},
 
