@@ -42,3 +42,20 @@ func BenchmarkOpen(b *testing.B) {
 		plain, header, _ = k.open(plain[:0], header[:0], packet, h.pn)
 	}
 }
+
+// Datagrams of other protocols must cost next to nothing.
+func BenchmarkProbeOthers(b *testing.B) {
+	peeks := []protocol.Peek{
+		{Data: unhex(b, "1a2b010000010000000000000377777707657861")}, // DNS
+		{Data: unhex(b, "80600001000000010000000a5a5a5a5a5a5a5a5a")}, // RTP
+		{Data: unhex(b, "e3000cfa0001000000000000000000000000")},     // NTP
+		{Data: unhex(b, "16fefd000000000000000000400100003400")},     // DTLS
+	}
+	for b.Loop() {
+		for i := range peeks {
+			if probe(&peeks[i]) != protocol.No {
+				b.Fatal(i)
+			}
+		}
+	}
+}

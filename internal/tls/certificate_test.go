@@ -7,6 +7,8 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -134,7 +136,9 @@ func FuzzCertificate(f *testing.F) {
 				t.Errorf("validity: %v %v", want.NotBefore, want.NotAfter)
 			}
 		}
-		(&Detail{cert: x, clientCert: x}).AppendEVE(nil, nil)
+		if b := (&Detail{cert: x, clientCert: x}).AppendEVE(nil, nil); !json.Valid(fmt.Appendf(nil, "{%s}", b)) {
+			t.Errorf("invalid JSON: %s", b)
+		}
 	})
 }
 

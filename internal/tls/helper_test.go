@@ -178,6 +178,14 @@ func (f *table) add(d protocol.Dir, b []byte) {
 	f.unread[d] = append([]byte(nil), f.unread[d][n:]...)
 }
 
+// lose is a gap of n bytes.
+func (f *table) lose(d protocol.Dir, n int) {
+	if f.status == protocol.More {
+		f.unread[d], f.need[d], f.skip[d] = nil, 0, max(f.skip[d]-n, 0)
+		f.status = f.s.Gap(&f.c, d, n)
+	}
+}
+
 // run feeds chunks cut into segments of at most size bytes and returns what was observed.
 func run(s protocol.Stream, chunks []chunk, size int) *notes {
 	var n notes

@@ -253,10 +253,7 @@ func TestResynchronise(t *testing.T) {
 		f := newTable(newStream(NewCache()), &n)
 		f.add(protocol.ToServer, record(chrome("www.example.com").bytes(), 16384))
 		f.add(protocol.ToClient, hello[:20])
-		f.unread, f.need = [2][]byte{}, [2]int{}
-		if st := f.s.Gap(&f.c, protocol.ToClient, 40); st != protocol.More {
-			t.Fatalf("%s: status %v", name, st)
-		}
+		f.lose(protocol.ToClient, 40)
 		if junk != nil {
 			f.add(protocol.ToClient, junk)
 		}
@@ -443,16 +440,25 @@ func FuzzStream(f *testing.F) {
 			}
 		}
 		f.Add(in)
+		in[0] |= 2
+		f.Add(in)
 	}
 	f.Add(append([]byte{0, byte(len(sslv2Hello(2)))}, sslv2Hello(2)...))
-	s := newStream(NewCache())
 	f.Fuzz(func(t *testing.T, in []byte) {
+		s := newStream(NewCache())
 		var chunks []chunk
+		gaps := newTable(s, &notes{})
 		for len(in) >= 2 {
 			d, k := protocol.Dir(in[0]&1), min(int(in[1]), len(in)-2)
 			chunks = append(chunks, chunk{d, in[2 : 2+k]})
+			if in[0]&2 != 0 {
+				gaps.lose(d, k)
+			}
+			gaps.add(d, in[2:2+k])
 			in = in[2+k:]
 		}
+		s.End(&gaps.c)
+		s.Reset()
 		whole, cut := run(s, chunks, 1<<20), run(s, chunks, 3)
 		if strings.Join(whole.events, "\n") != strings.Join(cut.events, "\n") {
 			t.Errorf("cut:\n%s\nwhole:\n%s", cut, whole)
