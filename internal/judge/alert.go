@@ -56,6 +56,10 @@ type Alert struct {
 	File     *File
 	Artifact *manifest.Artifact
 	bound    exceeded
+	// Process is what a host reported: the event that is alerted, or the process behind a conversation.
+	Process       *HostEvidence
+	command       *manifest.Command // the nearest one, of Products[0]
+	commandFailed hostFailed
 	// Audit: none of the products is enforced. Warming: all are in their warm-up. Expired: a manifest is.
 	Audit, Warming, Expired bool
 	// Folded is how many of the same matter were counted and not alerted since its last alert. Overflow: this is the
@@ -70,7 +74,7 @@ type Alert struct {
 
 // Signature returns the rule's text with the product's name.
 func (a *Alert) Signature() string {
-	return ruleInfos[a.Rule].text + " " + a.productName()
+	return a.info().text + " " + a.productName()
 }
 
 func (a *Alert) productName() string {
@@ -99,6 +103,7 @@ func (a *Alert) References() []string {
 			add(r)
 		}
 	}
+	a.commandReferences(add)
 	if a.Entry != nil && a.Entry.Comm != nil {
 		for _, r := range a.Entry.Comm.References {
 			add(r)

@@ -9,7 +9,7 @@ import (
 
 // AppendEVE appends the members "alert" and "verdict" of an EVE alert, separated by a comma.
 func (a *Alert) AppendEVE(dst []byte, o *eve.Options) []byte {
-	info := &ruleInfos[a.Rule]
+	info := a.info()
 	dst = append(dst, `"alert":`...)
 	al := eve.Open(dst, o)
 	al.Str("action", "allowed")
@@ -69,7 +69,11 @@ func (a *Alert) metadata(al *eve.Object, info *ruleInfo) {
 	m.Strs("netsensor_mode", mode)
 	m.Key("netsensor_host")
 	m.B = append(m.B, '[', '"')
-	m.B = m.Opts.AppendAddr(m.B, a.Host)
+	if a.Host.IsValid() {
+		m.B = m.Opts.AppendAddr(m.B, a.Host)
+	} else if a.Process != nil {
+		m.B = eve.AppendEscaped(m.B, a.Process.Host)
+	}
 	m.B = append(m.B, '"', ']')
 	if len(a.Products) > 0 {
 		products, manifests := make([]string, 0, len(a.Products)), make([]string, 0, len(a.Products))
@@ -129,6 +133,7 @@ func (a *Alert) metadata(al *eve.Object, info *ruleInfo) {
 	if a.bound.kind != noBound {
 		m.Strs("netsensor_bound", boundTexts[a.bound.kind])
 	}
+	a.hostMetadata(&m)
 	if a.Folded > 0 {
 		m.Strs("netsensor_folded", strconv.FormatUint(a.Folded, 10))
 	}
@@ -216,6 +221,12 @@ func (a *Alert) context(al *eve.Object) {
 		b.Uint("seen", a.bound.seen)
 		b.Uint("declared", a.bound.permitted)
 		m.End(b)
+	}
+	a.hostContext(&m)
+	if a.ofHost() {
+		outer.End(m)
+		al.End(outer)
+		return
 	}
 	e := m.Begin("evidence")
 	e.Bool("midstream", a.Midstream)

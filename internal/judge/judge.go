@@ -38,6 +38,7 @@ type Judge struct {
 	folds  folds
 	seen   alerted
 	report tally
+	hosts  hosts
 	memory memory
 	used   usages
 
