@@ -20,6 +20,7 @@ var mayImport = map[string][]string{
 	"strict":    nil,
 	"names":     nil,
 	"output":    nil,
+	"jsonl":     nil,
 	"protocol":  {"eve"},
 	"capture":   {"packet"},
 	"flows":     {"packet", "protocol"},
@@ -27,6 +28,7 @@ var mayImport = map[string][]string{
 	"allowlist": {"manifest"},
 	"convert":   {"manifest", "strict"},
 	"judge":     {"allowlist", "names", "manifest", "eve"},
+	"telemetry": {"judge", "jsonl"},
 	"engine":    {"capture", "packet", "flows", "protocol", "judge", "eve", "output"},
 
 	"tls":  {"protocol", "eve"},
