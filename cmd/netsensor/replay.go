@@ -16,12 +16,14 @@ import (
 	"netsensor/internal/engine"
 	"netsensor/internal/eve"
 	"netsensor/internal/flows"
+	"netsensor/internal/judge"
 	"netsensor/internal/output"
 )
 
 // replayFlags are the settings of a replay.
 type replayFlags struct {
 	site      siteFlags
+	hosts     hostEvents
 	events    []string
 	output    string
 	workers   int
@@ -54,6 +56,7 @@ writes alerts; without, it writes what it sees. A readable summary goes to stand
 	}
 	fl := c.Flags()
 	f.site.register(fl)
+	f.hosts.register(fl)
 	fl.StringSliceVarP(&f.events, "events", "e", []string{"all"}, "event `types` to write: alert, flow, dns, tls, ssh, http, anomaly, stats, ..., or all (netflow is written when named)")
 	fl.StringVarP(&f.output, "output", "o", "", "write events to `FILE` instead of standard output; it appears when it is complete")
 	fl.IntVarP(&f.workers, "workers", "w", runtime.GOMAXPROCS(0), "`number` of goroutines that decode and parse; the output is the same for any")
@@ -104,6 +107,8 @@ func (f *replayFlags) check() error {
 		return usagef("--dedup %s: must not be negative", f.dedup)
 	case f.workers < 1:
 		return usagef("--workers %d: must be 1 or more", f.workers)
+	case len(f.hosts.files) > 0 && !f.site.given():
+		return usagef("--host-events needs --manifest and --bindings: without them there are no alerts to say more about")
 	case f.failOn != "" && !f.site.given():
 		return usagef("--fail-on needs --manifest and --bindings: without them nothing is judged")
 	}
@@ -145,7 +150,11 @@ func (f *replayFlags) run(cmd *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	sink, err := f.open(cmd.OutOrStdout())
+	processes, err := f.hosts.processes(cmd.InOrStdin(), stderr, f.quiet)
+	if err != nil {
+		return err
+	}
+	sink, err := openSink(f.output, cmd.OutOrStdout())
 	if err != nil {
 		return err
 	}
@@ -159,6 +168,9 @@ func (f *replayFlags) run(cmd *cobra.Command, args []string) error {
 		Log: func(format string, args ...any) { show.clear(); say(stderr, format, args...) },
 	}
 	site.configure(&cfg)
+	if processes != nil {
+		cfg.Judge = judge.WithProcesses{Judge: site.judge, Processes: processes}
+	}
 	stop, err := f.startProfile()
 	if err != nil {
 		return err
@@ -185,13 +197,6 @@ func (f *replayFlags) run(cmd *cobra.Command, args []string) error {
 		return codeError{code: exitAlerts}
 	}
 	return nil
-}
-
-func (f *replayFlags) open(stdout io.Writer) (output.Sink, error) {
-	if f.output == "" || f.output == "-" {
-		return output.NewStream(stdout), nil
-	}
-	return output.CreateFile(f.output)
 }
 
 // maxSkipped is how many of the files that are no captures are named; folders may hold anything.

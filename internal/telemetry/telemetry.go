@@ -380,3 +380,19 @@ func (t *interner) get(b []byte) string {
 	t.size += len(s) + 64
 	return s
 }
+
+// Add adds what was counted elsewhere.
+func (s *Stats) Add(o Stats) {
+	s.Lines += o.Lines
+	s.Bytes += o.Bytes
+	s.Unused += o.Unused
+	for i, n := range o.ByProducer {
+		s.ByProducer[i] += n
+	}
+	for i, n := range o.Events {
+		s.Events[i] += n
+	}
+	for i, n := range o.Faults {
+		s.Faults[i] += n
+	}
+}
