@@ -25,6 +25,7 @@ var mayImport = map[string][]string{
 	"capture":   {"packet"},
 	"flows":     {"packet", "protocol"},
 	"manifest":  {"strict"},
+	"envelope":  {"manifest"},
 	"allowlist": {"manifest"},
 	"convert":   {"manifest", "strict"},
 	"judge":     {"allowlist", "names", "manifest", "eve"},
