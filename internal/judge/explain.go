@@ -18,7 +18,7 @@ import (
 // Query is a conversation that somebody asks about.
 type Query struct {
 	From netip.Addr
-	// To is an address, or a name.
+	// To is an address, a name, or a name that is spoken to at an address.
 	ToAddr netip.Addr
 	ToName string
 	Port   uint16
@@ -80,6 +80,7 @@ type Candidate struct {
 	Privileges []string `json:"privileges,omitempty"`
 	References []string `json:"references,omitempty"`
 	failed     Failed
+	entry      int
 }
 
 // Explanation is the answer to a Query.
@@ -114,7 +115,11 @@ func Explain(table *allowlist.Table, q Query) []Explanation {
 	if j.host(&j.local, q.From.Unmap(), "", q.VLAN, q.Time, q.Time) {
 		l := leg{c: c, host: &j.local, local: q.From.Unmap(), peer: q.ToAddr, port: q.Port, outbound: true}
 		var f finding
-		if q.ToName != "" {
+		if q.ToName != "" && q.ToAddr.IsValid() {
+			c.Names = []Name{{Text: q.ToName, Source: Host}}
+			j.ev.gather(j, c, q.From, q.ToAddr)
+			f = j.outbound(&l)
+		} else if q.ToName != "" {
 			cl := j.ev.claim(q.ToName, q.Port)
 			f = j.targets(&l, []claim{cl})
 		} else {
@@ -161,10 +166,14 @@ func (j *Judge) explain(l *leg, f finding, name string) Explanation {
 		for _, i := range j.table.ByName(nil, []byte(name)) {
 			about[i] = 0
 		}
-	} else {
+	}
+	if l.peer.IsValid() {
 		for _, i := range j.table.ByAddress(nil, l.peer) {
+			if _, named := about[i]; named {
+				continue
+			}
 			about[i] = 0
-			if !j.table.Entries[i].AddressCounts {
+			if e := &j.table.Entries[i]; !e.AddressCounts || name != "" && e.Named && e.Comm != nil {
 				about[i] = FailedName
 			}
 		}
@@ -183,11 +192,29 @@ func (j *Judge) explain(l *leg, f finding, name string) Explanation {
 			} else if failed |= FailedAddress; name != "" {
 				failed |= FailedName
 			}
-			x.Candidates = append(x.Candidates, candidate(e, failed))
+			c := candidate(e, failed)
+			c.entry = int(i)
+			x.Candidates = append(x.Candidates, c)
 		}
 	}
-	slices.SortStableFunc(x.Candidates, func(a, b Candidate) int { return cmp.Compare(a.failed, b.failed) })
+	nearest := -1
+	if f.verdict == Unexpected && f.entry < 0 {
+		nearest, _ = j.nearest(&f, l.c) // as an alert would say
+	}
+	slices.SortStableFunc(x.Candidates, func(a, b Candidate) int {
+		if a.entry == nearest || b.entry == nearest {
+			return cmp.Compare(first(b.entry == nearest), first(a.entry == nearest))
+		}
+		return cmp.Compare(a.failed, b.failed)
+	})
 	return x
+}
+
+func first(yes bool) int {
+	if yes {
+		return 1
+	}
+	return 0
 }
 
 func candidate(e *allowlist.Entry, failed Failed) Candidate {
@@ -249,32 +276,36 @@ func (x *Explanation) WriteText(w io.Writer) error {
 			fmt.Fprintf(&b, "\nand %d more entries that do not explain it\n", len(x.Candidates)-i)
 			break
 		}
-		kind := "entry"
-		if c.Exception {
-			kind = "exception"
-		}
-		fmt.Fprintf(&b, "\n%s %s of %s: %s\n", kind, c.ID, c.Product, c.Endpoint)
-		if len(c.Failed) > 0 {
-			fmt.Fprintf(&b, "  does not explain it: %s\n", strings.Join(c.Failed, ", "))
-		} else {
-			b.WriteString("  explains it\n")
-		}
-		line := func(label, text string) {
-			if text != "" {
-				fmt.Fprintf(&b, "  %s: %s\n", label, text)
-			}
-		}
-		line("reason", c.Reason)
-		line("ticket", c.Ticket)
-		features := strings.Join(c.Features, ", ")
-		if c.Off {
-			features += " (off)"
-		}
-		line("features", features)
-		line("variable that is not bound", c.Unbound)
-		line("privileges", strings.Join(c.Privileges, "; "))
-		line("documentation", strings.Join(c.References, " "))
+		c.writeText(&b)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+func (c *Candidate) writeText(b *strings.Builder) {
+	kind := "entry"
+	if c.Exception {
+		kind = "exception"
+	}
+	fmt.Fprintf(b, "\n%s %s of %s: %s\n", kind, c.ID, c.Product, c.Endpoint)
+	if len(c.Failed) > 0 {
+		fmt.Fprintf(b, "  does not explain it: %s\n", strings.Join(c.Failed, ", "))
+	} else {
+		b.WriteString("  explains it\n")
+	}
+	line := func(label, text string) {
+		if text != "" {
+			fmt.Fprintf(b, "  %s: %s\n", label, text)
+		}
+	}
+	line("reason", c.Reason)
+	line("ticket", c.Ticket)
+	features := strings.Join(c.Features, ", ")
+	if c.Off {
+		features += " (off)"
+	}
+	line("features", features)
+	line("variable that is not bound", c.Unbound)
+	line("privileges", strings.Join(c.Privileges, "; "))
+	line("documentation", strings.Join(c.References, " "))
 }
