@@ -31,6 +31,7 @@ import (
 	"netsensor/internal/protocol/openvpn"
 	"netsensor/internal/protocol/pgsql"
 	"netsensor/internal/protocol/pop3"
+	"netsensor/internal/protocol/proxyproto"
 	"netsensor/internal/protocol/radius"
 	"netsensor/internal/protocol/rdp"
 	"netsensor/internal/protocol/redis"
@@ -67,7 +68,7 @@ func parsers() []protocol.Parser {
 		smtp.Parser(), imap.Parser(), pop3.Parser(), ftp.Parser(), telnet.Parser(), xmpp.Parser(), irc.Parser(),
 		pgsql.Parser(), mysql.Parser(), mongodb.Parser(), redis.Parser(), kafka.Parser(), amqp.Parser(), mqtt.Parser(),
 		tds.Parser(), nats.Parser(), memcached.Parser(), cassandra.Parser(), stomp.Parser(),
-		socks.Parser(), sip.Parser(), rtsp.Parser(), bittorrent.Parser(), modbus.Parser(), dnp3.Parser(), enip.Parser(), tacacs.Parser(),
+		socks.Parser(), proxyproto.Parser(), sip.Parser(), rtsp.Parser(), bittorrent.Parser(), modbus.Parser(), dnp3.Parser(), enip.Parser(), tacacs.Parser(),
 		stun.Parser(), dhcp.Parser(), dhcp.V6(), ntp.Parser(), tftp.Parser(), radius.Parser(), syslog.Parser(),
 		ssdp.Parser(), ike.Parser(), wireguard.Parser(), openvpn.Parser(), bittorrent.DHT(), bacnet.Parser(), coap.Parser(),
 		rip.Parser(), netbiosdgm.Parser(),

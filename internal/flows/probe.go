@@ -40,7 +40,7 @@ func (t *Table) probe(f *Flow, p *packet.Packet, s *side, d protocol.Dir, b []by
 	full := len(b) >= probeLimit
 	if !h.probed {
 		h.probed = true
-		h.candidates = t.over[0]
+		h.candidates = t.all[0]
 	}
 	g := t.ask(f, d, b, full, &h.candidates, &s.likely)
 	switch {
@@ -117,28 +117,30 @@ func (t *Table) ask(f *Flow, d protocol.Dir, b []byte, end bool, candidates *uin
 	if f.Proto == packet.ProtoTCP {
 		peek.Over = protocol.TCP
 	}
+	list := t.over[transport(f)]
 	for left := *candidates; left != 0; left &= left - 1 {
-		i := bits.TrailingZeros64(left)
+		at := bits.TrailingZeros64(left)
+		i := list[at]
 		switch t.probeOne(i, &peek) {
 		case protocol.Yes:
-			return guess{uint8(i + 1), peek.Reversed}
+			return guess{i + 1, peek.Reversed}
 		case protocol.Likely:
 			if likely.n == 0 {
-				*likely = guess{uint8(i + 1), peek.Reversed}
+				*likely = guess{i + 1, peek.Reversed}
 			}
-			*candidates &^= 1 << i
+			*candidates &^= 1 << at
 		case protocol.No:
-			*candidates &^= 1 << i
+			*candidates &^= 1 << at
 		}
 	}
 	return guess{}
 }
 
-func (t *Table) probeOne(i int, peek *protocol.Peek) (m protocol.Match) {
+func (t *Table) probeOne(i uint8, peek *protocol.Peek) (m protocol.Match) {
 	defer func() {
 		if r := recover(); r != nil {
 			m = protocol.No
-			t.panicked(nil, uint8(i+1), r)
+			t.panicked(nil, i+1, r)
 		}
 	}()
 	peek.Reversed = false
@@ -148,7 +150,12 @@ func (t *Table) probeOne(i int, peek *protocol.Peek) (m protocol.Match) {
 // look notes what the first bytes of direction d look like, which the flow's parser, known from the other direction,
 // could not read.
 func (t *Table) look(f *Flow, s *side, d protocol.Dir, b []byte) {
-	candidates, likely := t.over[0]&^(1<<(s.parser-1)), guess{}
+	candidates, likely := t.all[0], guess{}
+	for at, i := range t.over[0] {
+		if i == s.parser-1 {
+			candidates &^= 1 << at
+		}
+	}
 	n := t.ask(f, d, b, true, &candidates, &likely).n
 	if n == 0 {
 		n = otherApp

@@ -56,7 +56,9 @@ func (t *Table) segment(f *Flow, p *packet.Packet, d protocol.Dir, seq uint32, d
 		f.next[d], ahead = seq, 0
 	}
 	if s := t.sideOf(f); s != nil && s.halves[d].early {
-		t.earlyRepeated(f, p, s, d, seq)
+		if t.earlyRepeated(f, p, s, d, seq); f.has(bitQuiet) {
+			return
+		}
 		ahead = int32(seq - f.next[d])
 	}
 	if ahead < 0 && f.has(bitFin0<<d) && ahead+int32(len(data)) > 0 && t.falseFin(f, d) {

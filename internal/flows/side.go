@@ -8,6 +8,7 @@ import (
 	"netsensor/internal/protocol"
 )
 
+// maxParsers is how many parsers over one transport there may be.
 const maxParsers = 64
 
 // side is what only flows have that are being parsed, or whose segments wait.

@@ -294,7 +294,7 @@ func (t *Table) adopt(f *Flow, p *packet.Packet, s *side, n uint8) {
 // datagram takes one UDP payload.
 func (t *Table) datagram(f *Flow, p *packet.Packet, d protocol.Dir) {
 	if f.App == 0 {
-		candidates, likely := t.over[1], guess{}
+		candidates, likely := t.all[1], guess{}
 		g := t.ask(f, d, p.Payload, true, &candidates, &likely)
 		if g.n == 0 {
 			g = likely

@@ -117,8 +117,9 @@ type Table struct {
 	dedup *dedup
 
 	parsers  []protocol.Parser
-	over     [2]uint64 // bit set of the parsers over TCP and UDP
-	late     uint64    // bit set of the parsers that may begin late in a TCP flow
+	over     [2][]uint8 // the parsers over TCP and over UDP; bit sets of candidates are of places in these
+	all      [2]uint64  // all of them
+	late     uint64     // those that may begin late in a TCP flow
 	streams  [][]protocol.Stream
 	sides    []*side
 	freeSide [2][]uint32 // unused sides, without and with halves
@@ -147,12 +148,9 @@ type extra struct {
 // The layout is part of the speed: a record must not straddle cache lines.
 var _ [128]struct{} = [unsafe.Sizeof(Flow{})]struct{}{}
 
-// New returns an empty table that tries the parsers in the order given (at most 64).
+// New returns an empty table that tries the parsers in the order given: at most 64 over TCP and 64 over UDP.
 func New(cfg Config, parsers []protocol.Parser, h Handler) *Table {
 	t := &Table{cfg: cfg.withDefaults(), handler: h, parsers: parsers}
-	if len(parsers) > maxParsers {
-		panic("flows: more than 64 parsers") // a fault of the program's, not of the input's
-	}
 	for i := range t.seed {
 		t.seed[i] = rand.Uint64()
 	}
@@ -168,14 +166,20 @@ func New(cfg Config, parsers []protocol.Parser, h Handler) *Table {
 	t.Apps = make([]AppStats, len(parsers))
 	for i, p := range parsers {
 		if p.Over&protocol.TCP != 0 {
-			t.over[0] |= 1 << i
 			if p.Late {
-				t.late |= 1 << i
+				t.late |= 1 << len(t.over[0])
 			}
+			t.over[0] = append(t.over[0], uint8(i))
 		}
 		if p.Over&protocol.UDP != 0 {
-			t.over[1] |= 1 << i
+			t.over[1] = append(t.over[1], uint8(i))
 		}
+	}
+	for over, list := range t.over {
+		if len(list) > maxParsers || len(parsers) >= otherApp {
+			panic("flows: too many parsers") // a fault of the program's, not of the input's
+		}
+		t.all[over] = 1<<len(list) - 1
 	}
 	t.sides = append(t.sides, nil)
 	t.sink.t = t

@@ -10,6 +10,7 @@ func Parser() protocol.Parser {
 	return protocol.Parser{
 		Name:  "tls",
 		Over:  protocol.TCP,
+		Late:  true,
 		Probe: probe,
 		New:   func() protocol.Stream { return newStream(cache) },
 	}
