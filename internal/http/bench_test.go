@@ -29,7 +29,7 @@ var (
 )
 
 func BenchmarkTransaction(b *testing.B) {
-	s := newStream()
+	s := newStream(new(decoders))
 	e := &encoder{}
 	c := &protocol.Context{Sink: e, Over: protocol.TCP}
 	b.ReportAllocs()
@@ -43,7 +43,7 @@ func BenchmarkTransaction(b *testing.B) {
 }
 
 func BenchmarkFlow(b *testing.B) {
-	s := newStream()
+	s := newStream(new(decoders))
 	e := &encoder{}
 	c := &protocol.Context{Sink: e, Over: protocol.TCP}
 	b.ReportAllocs()
@@ -67,7 +67,7 @@ func BenchmarkProbe(b *testing.B) {
 }
 
 func TestAllocs(t *testing.T) {
-	s := newStream()
+	s := newStream(new(decoders))
 	e := &encoder{}
 	c := &protocol.Context{Sink: e, Over: protocol.TCP}
 	if n := testing.AllocsPerRun(200, func() {

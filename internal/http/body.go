@@ -16,11 +16,11 @@ func (s *stream) counted(c *protocol.Context, d protocol.Dir, sd *side, b []byte
 		s.afterCounted(c, d, sd)
 		return n, again
 	}
-	if sd.state != fixedBody || sd.left < shown || sd.parts != nil || sd.file == nil || sd.file.Size() < shown || sd.filing && sd.file.Hashing() {
+	if sd.state != fixedBody || sd.left < shown || sd.parts != nil || sd.file == nil || sd.file.moved() < shown || sd.filing && sd.file.wants() {
 		return n, again
 	}
-	// The last byte is asked for: it tells that the body came to its end.
-	jump := min(sd.left-1, 1<<30)
+	// The last bytes are asked for: they tell that the body came to its end, and the size of a gzipped file.
+	jump := min(sd.left-trailerLen, 1<<30)
 	s.add(sd, jump)
 	sd.left -= jump
 	sd.skipped = jump
@@ -165,7 +165,7 @@ func (s *stream) data(c *protocol.Context, d protocol.Dir, sd *side, b []byte) {
 	case sd.parts != nil:
 		s.part(c, d, sd, b)
 	case sd.filing:
-		sd.file.Write(b)
+		sd.file.write(s.decoders, b)
 	}
 }
 
@@ -175,7 +175,7 @@ func (s *stream) add(sd *side, n int64) {
 		sd.tx.length += n
 	}
 	if sd.filing {
-		sd.file.Count(n)
+		sd.file.count(n)
 	}
 }
 
@@ -185,7 +185,7 @@ func (s *stream) missed(sd *side, n int64) {
 		sd.tx.length += n
 	}
 	if sd.filing {
-		sd.file.Skip(n)
+		sd.file.skip(s.decoders, n)
 	}
 }
 

@@ -21,7 +21,7 @@ func TestLongBody(t *testing.T) {
 		{"cut", body[:2<<20], `"state":"TRUNCATED"`},
 		{"hashed", "PK\x03\x04" + body[4:], `"sha256":"`},
 	} {
-		s := newStream()
+		s := newStream(new(decoders))
 		r := &recorder{t: t}
 		p := &pipe{s: s}
 		p.c.Sink = r
@@ -57,7 +57,7 @@ func TestBounds(t *testing.T) {
 		client("GET /" + long[:10000] + " HTTP/1.1\r\nHost: a\r\nUser-Agent: " + long + "\r\nReferer: r\r\n\r\n"),
 		client("GET /2 HTTP/1.1\r\n" + many + "Content-Length: 3\r\nHost: late\r\n\r\nabcGET /3 HTTP/1.1\r\nHost: c\r\n\r\n"),
 	}
-	s := newStream()
+	s := newStream(new(decoders))
 	got, _ := run(t, s, talk, whole)
 	text := strings.Join(got, "\n")
 	for _, want := range []string{"! request_field_too_long", `"http_refer":"r"`, `"url":"/2","http_method"`, `"hostname":"c","url":"/3"`} {
@@ -103,7 +103,7 @@ func TestNTLM(t *testing.T) {
 	m[60] = 1
 	m = append(m, user...)
 	for scheme, token := range map[string][]byte{"NTLM": m, "Negotiate": append([]byte{0xa1, 0x48, 0x30, 0x46}, m...)} {
-		s := newStream()
+		s := newStream(new(decoders))
 		got, _ := run(t, s, []said{
 			client("GET / HTTP/1.1\r\nHost: a\r\nAuthorization: " + scheme + " " + base64.StdEncoding.EncodeToString(token) + "\r\n\r\n"),
 			server("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")}, whole)

@@ -63,16 +63,25 @@ func (s *stream) openFile(sd *side) {
 		}
 	}
 	if sd.file == nil {
-		sd.file = new(filetype.Hasher)
+		sd.file = new(payload)
+	}
+	k := sd.frame.coding
+	if k != plain {
+		sd.parts = nil
 	}
 	if sd.parts != nil {
 		return
 	}
 	sd.filing = true
-	sd.file.Reset(tx.filename(sd.role))
-	if sd.frame.encoded || sd.role == responses && tx.status == 206 && !wholeRange(tx.get(tx.contentRange)) {
-		sd.file.CountOnly()
+	if sd.role == responses && tx.isPart() {
+		k = opaque
 	}
+	sd.file.begin(s.decoders, tx.filename(sd.role), k)
+}
+
+// isPart reports whether the response is a part of the file.
+func (t *transaction) isPart() bool {
+	return t.status == 206 && !wholeRange(t.get(t.contentRange))
 }
 
 // wholeRange reports whether a Content-Range is the whole file.
@@ -88,7 +97,9 @@ func (s *stream) emitFile(c *protocol.Context, d protocol.Dir, sd *side, name []
 }
 
 // fileMoved writes the event of a file, unless it is empty.
-func (s *teller) fileMoved(c *protocol.Context, d protocol.Dir, id int, message protocol.Detail, h *filetype.Hasher, name []byte, whole bool) {
+func (s *teller) fileMoved(c *protocol.Context, d protocol.Dir, id int, message protocol.Detail, p *payload, name []byte, whole bool) {
+	p.end(s.decoders, whole)
+	h := &p.file
 	if h.Size() == 0 {
 		return
 	}
@@ -99,7 +110,7 @@ func (s *teller) fileMoved(c *protocol.Context, d protocol.Dir, id int, message 
 		f.sum = h.AppendSum(f.sum)
 	}
 	facts := s.facts[:0]
-	if h.Kind() != filetype.Other {
+	if p.kind != filetype.Other {
 		facts = append(facts, protocol.Fact{Kind: protocol.File, Text: base(name), Aux: f.sum, Num: f.size})
 	}
 	s.observe(c, protocol.Observation{Event: "fileinfo", Dir: d, TxID: id, Detail: f, Facts: facts})

@@ -58,7 +58,7 @@ func FuzzConversation(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		talk := script(b)
-		s := newStream()
+		s := newStream(new(decoders))
 		whole, status := run(t, s, talk, whole)
 		s.Reset()
 		cut, st := run(t, s, talk, func() int { return 1 })

@@ -10,12 +10,13 @@ import (
 
 // Parser2 returns the parser of HTTP/2 in the clear, with prior knowledge or after an upgrade.
 func Parser2() protocol.Parser {
+	d := new(decoders)
 	return protocol.Parser{
 		Name:  "http2",
 		Over:  protocol.TCP,
 		Limit: maxFrame + 1<<10,
 		Probe: probe2,
-		New:   func() protocol.Stream { return newStream2() },
+		New:   func() protocol.Stream { return newStream2(d) },
 	}
 }
 
@@ -61,8 +62,9 @@ type side2 struct {
 	opaque  bool // the header compression's state is lost
 }
 
-func newStream2() *stream2 {
+func newStream2(d *decoders) *stream2 {
 	s := &stream2{}
+	s.decoders = d
 	for i := range s.side {
 		s.side[i].decoder = s.newDecoder(&s.side[i])
 	}
@@ -92,6 +94,9 @@ func (s *stream2) Reset() {
 		decoder.SetMaxDynamicTableSize(0)
 		decoder.SetMaxDynamicTableSize(startTable)
 		*sd = side2{decoder: decoder}
+	}
+	for _, x := range s.open {
+		x.release(s.decoders)
 	}
 	clear(s.open)
 	s.open = s.open[:0]
@@ -218,7 +223,7 @@ func (s *stream2) body(c *protocol.Context, d protocol.Dir, sd *side2, b []byte)
 	n := min(len(b), sd.left)
 	x := s.find(sd.data)
 	if real := min(n, sd.left-sd.padding); x != nil && real > 0 {
-		x.data(sd.role, b[:real], 0)
+		x.data(s, sd.role, b[:real], 0)
 	}
 	if sd.left -= n; sd.left == 0 && sd.end {
 		s.ended(c, d, sd, x)
@@ -320,7 +325,7 @@ func (s *stream2) Gap(c *protocol.Context, d protocol.Dir, n int) protocol.Statu
 	}
 	x := s.find(sd.data)
 	if real := min(lost, sd.left-sd.padding); x != nil && real > 0 {
-		x.data(sd.role, nil, real)
+		x.data(s, sd.role, nil, real)
 	}
 	if sd.left -= lost; sd.left == 0 && sd.end {
 		s.ended(c, d, sd, x)

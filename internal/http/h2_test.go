@@ -121,7 +121,7 @@ func conversations2() []talk2 {
 
 func TestConversations2(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(3, 4))
-	s := newStream2()
+	s := newStream2(new(decoders))
 	for _, c := range conversations2() {
 		t.Run(c.name, func(t *testing.T) {
 			got, status := run(t, s, c.talk, whole)
@@ -185,7 +185,7 @@ func FuzzConversation2(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte, midstream bool) {
 		talk := script(b)
-		s := newStream2()
+		s := newStream2(new(decoders))
 		whole, status := run(t, s, talk, whole)
 		s.Reset()
 		cut, st := run(t, s, talk, func() int { return 1 })
@@ -198,7 +198,7 @@ func FuzzConversation2(f *testing.F) {
 
 func BenchmarkExchange2(b *testing.B) {
 	cl, sv := newPeer(), newPeer()
-	s := newStream2()
+	s := newStream2(new(decoders))
 	e := &encoder{}
 	c := &protocol.Context{Sink: e, Over: protocol.TCP}
 	open := []byte(cl.text(preface).frame(frameSettings, 0, 0).take())

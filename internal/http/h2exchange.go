@@ -8,7 +8,6 @@ import (
 
 	"netsensor/internal/eve"
 	"netsensor/internal/protocol"
-	"netsensor/internal/protocol/filetype"
 )
 
 const (
@@ -31,14 +30,14 @@ type field struct {
 
 // message is one direction of an exchange.
 type message struct {
-	fields  []field
-	bytes   int
-	file    *filetype.Hasher
-	code    uint32 // of RST_STREAM
-	reset   bool
-	heads   int
-	encoded bool
-	ended   bool
+	fields []field
+	bytes  int
+	file   *payload
+	code   uint32 // of RST_STREAM
+	reset  bool
+	heads  int
+	coding coding
+	ended  bool
 }
 
 // exchange is an HTTP/2 stream: a request and its response.
@@ -78,8 +77,8 @@ func (x *exchange) add(s *stream2, r role, f hpack.HeaderField) {
 	} else {
 		x.responseField(f)
 	}
-	if f.Name == "content-encoding" && f.Value != "identity" {
-		m.encoded = true
+	if f.Name == "content-encoding" {
+		m.coding = m.coding.with([]byte(f.Value))
 	}
 	if len(m.fields) >= maxFields || m.bytes+size > maxFieldBytes {
 		return
@@ -208,7 +207,7 @@ func appendFields(h *eve.Object, key string, fields []field) {
 }
 
 // data takes body bytes of the given role; lost ones when b is nil.
-func (x *exchange) data(r role, b []byte, lost int) {
+func (x *exchange) data(s *stream2, r role, b []byte, lost int) {
 	m := &x.message[r]
 	if r == responses {
 		x.length += int64(len(b) + lost)
@@ -216,15 +215,25 @@ func (x *exchange) data(r role, b []byte, lost int) {
 		return
 	}
 	if m.file == nil {
-		m.file = new(filetype.Hasher)
-		m.file.Reset(x.filename(r))
-		if m.encoded || r == responses && x.status == 206 && !wholeRange(x.get(x.contentRange)) {
-			m.file.CountOnly()
+		k := m.coding
+		if r == responses && x.isPart() {
+			k = opaque
 		}
+		m.file = new(payload)
+		m.file.begin(s.decoders, x.filename(r), k)
 	}
 	if lost > 0 {
-		m.file.Skip(int64(lost))
+		m.file.skip(s.decoders, int64(lost))
 	} else {
-		m.file.Write(b)
+		m.file.write(s.decoders, b)
+	}
+}
+
+// release gives up what the files hold.
+func (x *exchange) release(d *decoders) {
+	for i := range x.message {
+		if f := x.message[i].file; f != nil {
+			f.release(d)
+		}
 	}
 }

@@ -216,7 +216,7 @@ var conversations = []struct {
 }
 
 func TestConversations(t *testing.T) {
-	s := newStream()
+	s := newStream(new(decoders))
 	for _, c := range conversations {
 		t.Run(c.name, func(t *testing.T) {
 			got, status := run(t, s, c.talk, whole)
@@ -247,7 +247,7 @@ func TestConversations(t *testing.T) {
 // Any cut into segments gives the same observations.
 func TestCuts(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))
-	s := newStream()
+	s := newStream(new(decoders))
 	for _, c := range conversations {
 		want, status := run(t, s, c.talk, whole)
 		s.Reset()
@@ -267,7 +267,7 @@ func TestCuts(t *testing.T) {
 
 // Nothing breaks, and nothing is observed twice, when a conversation ends anywhere.
 func TestPrefixes(t *testing.T) {
-	s := newStream()
+	s := newStream(new(decoders))
 	for _, c := range conversations {
 		for i, m := range c.talk {
 			for n := range len(m.text) {

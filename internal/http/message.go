@@ -229,8 +229,8 @@ func (s *stream) framingField(c *protocol.Context, d protocol.Dir, sd *side, nam
 			}
 		}
 	case len("content-encoding"):
-		if fold(name, "content-encoding") && !fold(value, "identity") && len(value) > 0 {
-			f.encoded = true
+		if fold(name, "content-encoding") {
+			f.coding = f.coding.with(value)
 		}
 	case len("upgrade"):
 		if fold(name, "upgrade") {

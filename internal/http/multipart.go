@@ -78,7 +78,7 @@ func (s *stream) partStep(c *protocol.Context, d protocol.Dir, sd *side, w []byt
 			n = max(0, len(w)-len(p.delimiter)+1)
 		}
 		if sd.filing && n > 0 {
-			sd.file.Write(w[:n])
+			sd.file.write(s.decoders, w[:n])
 		}
 		if i < 0 {
 			return n
@@ -110,7 +110,7 @@ func (s *stream) partStep(c *protocol.Context, d protocol.Dir, sd *side, w []byt
 		if line := trimEOL(w[:i]); len(line) == 0 {
 			p.state = inPart
 			if p.named {
-				sd.file.Reset(p.filename)
+				sd.file.begin(s.decoders, p.filename, plain)
 				sd.filing = true
 			}
 		} else {

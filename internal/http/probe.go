@@ -8,12 +8,13 @@ import (
 
 // Parser returns the parser of HTTP/0.9 to HTTP/1.1 over TCP.
 func Parser() protocol.Parser {
+	d := new(decoders)
 	return protocol.Parser{
 		Name:  "http",
 		Over:  protocol.TCP,
 		Limit: 2 * maxLine,
 		Probe: probe,
-		New:   func() protocol.Stream { return newStream() },
+		New:   func() protocol.Stream { return newStream(d) },
 	}
 }
 

@@ -2,10 +2,7 @@
 // which result, and which files are transferred.
 package http
 
-import (
-	"netsensor/internal/protocol"
-	"netsensor/internal/protocol/filetype"
-)
+import "netsensor/internal/protocol"
 
 // role is what a direction carries. It is told from the content: in midstream the flow's own guess may be wrong.
 type role uint8
@@ -49,7 +46,7 @@ type framing struct {
 	length   int64 // of the Content-Length header; -1 without one
 	chunked  bool
 	transfer bool // some other transfer coding: until the connection closes
-	encoded  bool // a content coding: the bytes are not the file's
+	coding   coding
 	expect   bool // Expect: 100-continue
 	upgrade  upgrade
 }
@@ -57,7 +54,7 @@ type framing struct {
 // side is one direction of the flow.
 type side struct {
 	tx      *transaction // whose message this is
-	file    *filetype.Hasher
+	file    *payload
 	parts   *parts // of a multipart request body
 	left    int64
 	skipped int64 // of left, how much the flow table was told not to show
@@ -94,13 +91,16 @@ type stream struct {
 	teller
 }
 
-func newStream() *stream { return &stream{} }
+func newStream(d *decoders) *stream { return &stream{teller: teller{decoders: d}} }
 
 // Reset implements protocol.Stream.
 func (s *stream) Reset() {
 	for i := range s.side {
 		sd := &s.side[i]
 		s.release(sd.tx)
+		if sd.file != nil {
+			sd.file.release(s.decoders)
+		}
 		*sd = side{file: sd.file}
 	}
 	for _, tx := range s.queue {

@@ -13,6 +13,8 @@ type teller struct {
 	outcome                    int64  // of login
 	past                       uint64 // anomalies that were reported, by bit
 
+	decoders *decoders
+
 	obs     protocol.Observation
 	facts   [6]protocol.Fact
 	moved   fileDetail

@@ -24,11 +24,16 @@ type Hasher struct {
 
 // Reset begins a new file. The name may be empty; it is not kept.
 func (h *Hasher) Reset(name []byte) {
-	h.size, h.headLen, h.kind, h.decided, h.gaps, h.off = 0, 0, Other, false, false, false
+	h.Rewind()
 	if len(name) > len(h.name) {
 		name = name[len(name)-len(h.name):]
 	}
 	h.nameLen = uint8(copy(h.name[:], name))
+}
+
+// Rewind begins the same file anew.
+func (h *Hasher) Rewind() {
+	h.size, h.headLen, h.kind, h.decided, h.gaps, h.off = 0, 0, Other, false, false, false
 }
 
 // CountOnly says that the file's bytes are not shown as they are (compressed in transfer, or only a part of it),
