@@ -150,6 +150,10 @@ func (d *draft) finish() (*Imported, error) {
 		return nil, err
 	}
 	d.header()
+	for _, h := range sortedNames(d.shared) {
+		d.lose(spot{src: d.sources[0]}, fmt.Sprintf("the addresses of %d entries", d.shared[h]),
+			"their hosting is %q, where an address alone proves nothing; set it to \"dedicated\" where you know better", h)
+	}
 	losses := d.placed()
 	var sources []map[string]string
 	for _, s := range d.sources {

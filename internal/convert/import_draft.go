@@ -40,6 +40,10 @@ type draft struct {
 	ids       map[string]int
 	variables []string
 	assumed   []string
+	// shared counts the entries whose addresses prove nothing.
+	shared map[manifest.Hosting]int
+	// regions: that they are lost has been said.
+	regions bool
 	// folded: there are more features than a manifest may have.
 	folded bool
 }

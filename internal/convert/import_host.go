@@ -219,7 +219,7 @@ func (d *draft) pattern(at spot, whole string, star manifest.Depth, h *hosts) (l
 		d.lose(at, strict.Quote(whole), "a manifest has no credentials in names; the host is kept")
 		host = after
 	}
-	if path != "" && path != "/" {
+	if path != "" && path != "/" && path != "/*" {
 		d.lose(at, strict.Quote(whole), "a manifest knows hosts and no paths; the host is kept")
 	}
 	if strings.HasPrefix(host, "[") {

@@ -10,7 +10,7 @@ import (
 	"netsensor/internal/strict"
 )
 
-func sortedNames[T any](m map[string]T) []string { return slices.Sorted(maps.Keys(m)) }
+func sortedNames[K ~string, T any](m map[K]T) []K { return slices.Sorted(maps.Keys(m)) }
 
 // conversation is what several entries of a MUD file say together.
 type conversation struct {
