@@ -333,8 +333,9 @@ func (j *Judge) raiseHost(m *monitored, set *hostSet, e *HostEvent, f *hostFindi
 		return
 	}
 	key := foldKey{rule: rule, host: set.addr, products: products(set), name: "host " + f.key}
-	if !set.addr.IsValid() {
-		key.products += " at " + m.name
+	if e.Host != "" {
+		// Its addresses become known in the course of time, its name does not change.
+		key.host, key.products = netip.Addr{}, key.products+" at "+m.name
 	}
 	fire, folded, full := j.folds.alert(key, false, e.Now, window(set), j.cfg.MaxPeers)
 	j.report.alert(rule, set, fire)

@@ -252,7 +252,7 @@ func (j *Judge) whyHost(a *Alert, e *HostEvent, f *hostFinding) string {
 		b.WriteString(" ran " + ran + by + "; no command of " + a.declarer() + " is that")
 	case UnknownHash, UnknownSigner:
 		file := ev.File
-		if file == "" {
+		if file == "" || file == ev.Process.Exe {
 			b.WriteString(" ran " + ev.Process.Exe + by)
 		} else {
 			b.WriteString(" loaded " + file + " into " + ev.Process.Exe)

@@ -7,8 +7,9 @@ import (
 
 // Processes knows which process on a host is behind a conversation or a look-up.
 type Processes interface {
-	// Of returns the process at either end of a conversation that began at start and was seen until now; nil for none.
-	Of(proto uint8, client, server netip.AddrPort, start, now int64) *HostEvidence
+	// Of returns the process at an end of a conversation that began at start and was seen until now: the client's, or
+	// the server's where that is wanted, and where it is not known the other one; nil for none.
+	Of(proto uint8, client, server netip.AddrPort, start, now int64, ofServer bool) *HostEvidence
 	// Asked returns the process that looked up a name at about that time.
 	Asked(name string, now int64) *HostEvidence
 }
@@ -22,11 +23,9 @@ type WithProcesses struct {
 // Conversation implements what an engine asks of a judge.
 func (j WithProcesses) Conversation(c *Conversation) Outcome {
 	out := j.Judge.Conversation(c)
-	if len(out.Alerts) > 0 {
-		p := j.Processes.Of(c.Proto, c.Client, c.Server, c.Start, c.Now)
-		for _, a := range out.Alerts {
-			j.attach(a, p)
-		}
+	for _, a := range out.Alerts {
+		a.Process = j.Processes.Of(c.Proto, c.Client, c.Server, c.Start, c.Now, a.Inbound)
+		j.asked(a)
 	}
 	return out
 }
@@ -35,19 +34,19 @@ func (j WithProcesses) Conversation(c *Conversation) Outcome {
 func (j WithProcesses) Lookup(l *Lookup) []*Alert {
 	alerts := j.Judge.Lookup(l)
 	for _, a := range alerts {
-		j.attach(a, nil)
+		j.asked(a)
 	}
 	return alerts
 }
 
-// attach prefers who asked for a name to who carried the question: that is the system's resolver, mostly.
-func (j WithProcesses) attach(a *Alert, p *HostEvidence) {
-	if a.Asked {
-		if by := j.Processes.Asked(a.Name, a.Now); by != nil {
-			p = by
-		}
+// asked prefers who asked for a name to who carried the question: that is the system's resolver, mostly.
+func (j WithProcesses) asked(a *Alert) {
+	if !a.Asked {
+		return
 	}
-	a.Process = p
+	if by := j.Processes.Asked(a.Name, a.Now); by != nil {
+		a.Process = by
+	}
 }
 
 // Connections is a Processes from the connections and look-ups that hosts reported. It is bounded, and is filled
@@ -73,7 +72,7 @@ type connection struct {
 	pid uint64
 	// What many events share is one text.
 	exe, user, host, producer, event string
-	query                            bool
+	query, inbound                   bool
 }
 
 // DefaultConnections is how many events Connections remembers unless told otherwise.
@@ -121,7 +120,7 @@ func (x *Connections) Add(e *HostEvent) {
 	x.by[key] = append(list, uint32(len(x.events)))
 	x.events = append(x.events, connection{
 		now: e.Now, pid: e.Process.PID, exe: x.share(e.Process.Exe), user: x.share(e.Process.shownUser()), host: x.share(e.Host),
-		producer: e.Producer, event: e.EventID, query: e.Kind == Queried,
+		producer: e.Producer, event: e.EventID, query: e.Kind == Queried, inbound: e.Inbound,
 	})
 }
 
@@ -148,11 +147,11 @@ func plain(a netip.AddrPort) netip.AddrPort {
 }
 
 // Of implements Processes.
-func (x *Connections) Of(proto uint8, client, server netip.AddrPort, start, now int64) *HostEvidence {
+func (x *Connections) Of(proto uint8, client, server netip.AddrPort, start, now int64, ofServer bool) *HostEvidence {
 	client, server = plain(client), plain(server)
 	// Not every producer tells the transport.
 	for _, p := range [...]uint8{proto, 0} {
-		if c := x.nearest(tupleKey(p, client, server), start, now); c != nil {
+		if c := x.nearest(tupleKey(p, client, server), start, now, ofServer); c != nil {
 			return c.evidence("connection")
 		}
 	}
@@ -173,16 +172,23 @@ func (x *Connections) Asked(name string, now int64) *HostEvidence {
 }
 
 // nearest returns the event that is closest to the beginning of a conversation, not outside of it.
-func (x *Connections) nearest(key connectionKey, start, now int64) *connection {
+func (x *Connections) nearest(key connectionKey, start, now int64, ofServer bool) *connection {
 	var best *connection
+	most := -1
 	for _, i := range x.by[key] {
 		c := &x.events[i]
 		if c.now < start-tolerance || c.now > now+tolerance {
 			continue
 		}
-		// An event that names its program tells more than one that does not.
-		if best == nil || best.exe == "" && c.exe != "" || (c.exe != "" || best.exe == "") && distance(c.now, start) < distance(best.now, start) {
-			best = c
+		rank := 0
+		if c.inbound == ofServer {
+			rank += 2
+		}
+		if c.exe != "" {
+			rank++
+		}
+		if rank > most || rank == most && distance(c.now, start) < distance(best.now, start) {
+			best, most = c, rank
 		}
 	}
 	return best

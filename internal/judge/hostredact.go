@@ -15,7 +15,7 @@ var (
 	secretOption = regexp.MustCompile(`(?i)^(?:--?|/)(?:` + secretName + `|p|pw)$`)
 	// A value in the same argument: --password=x, PGPASSWORD=x, ?token=x&…, "Password = x;…", /p:x.
 	secretValue = regexp.MustCompile(`(?i)((?:^|[\s"'?&;,{/-])["']?` + secretName + `["']?\s*[=:]\s*)("[^"]*"|'[^']*'|[^\s&;,}]+)`)
-	slashValue  = regexp.MustCompile(`(?i)^(/(?:p|pw|pass|password|rp):).+`)
+	slashValue  = regexp.MustCompile(`(?i)^(/(?:p|pw|pass|password|rp|rc4|aes128|aes256|des|ntlm|hash):).+`)
 	// A password in a URL.
 	userInfo = regexp.MustCompile(`([a-zA-Z][\w+.-]*://[^\s:/@]*:)[^\s/]*@`)
 	// HTTP's own.

@@ -6,6 +6,7 @@ package telemetry
 import (
 	"bytes"
 	"errors"
+	"io"
 	"strings"
 	"time"
 
@@ -122,7 +123,7 @@ func (d *Decoder) ReadAll(r *jsonl.Reader) error {
 		}
 	}
 	d.stats.Bytes += r.Bytes() - before
-	if err.Error() == "EOF" {
+	if errors.Is(err, io.EOF) {
 		return nil
 	}
 	return err
@@ -258,7 +259,7 @@ func windowsLog(source, channel jsonl.Value) Producer {
 func isAuditID(v jsonl.Value) bool {
 	b, _ := v.Plain()
 	dot, colon := bytes.IndexByte(b, '.'), bytes.IndexByte(b, ':')
-	return dot > 0 && colon > dot && bytes.Trim(b, "0123456789.:") != nil && len(bytes.Trim(b, "0123456789.:")) == 0
+	return dot > 0 && colon > dot && len(bytes.Trim(b, "0123456789.:")) == 0
 }
 
 // decode decodes a line of a known producer. It reports false where the line is about something of no use here.
