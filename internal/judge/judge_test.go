@@ -135,6 +135,30 @@ func TestConversation(t *testing.T) {
 		{"proxy: nothing asked", nil, tcp(host, "10.20.8.9:3128", "http"), "undecidable no-name"},
 		{"not on the proxy's port", nil, tcp(host, "10.20.8.9:22", "ssh"), "unexpected unexpected-system"},
 
+		{"two names at an address, the later one undeclared", func(j *Judge) {
+			look(j, noon-60*second, "telemetry.acme.example", a("telemetry.acme.example", "192.0.2.7"))
+			look(j, noon-5*second, "push.other.test", a("push.other.test", "192.0.2.7"))
+		}, tcp(host, "192.0.2.7:5228", ""), "unexpected unknown-domain"},
+		{"two names at an address, by the declared method", func(j *Judge) {
+			look(j, noon-60*second, "telemetry.acme.example", a("telemetry.acme.example", "192.0.2.7"))
+			look(j, noon-5*second, "push.other.test", a("push.other.test", "192.0.2.7"))
+		}, tcp(host, "192.0.2.7:443", "tls"), "expected telemetry"},
+		{"another address nearby, and the answer is old", func(j *Judge) {
+			look(j, noon-600*second, "telemetry.acme.example", a("telemetry.acme.example", "192.0.2.1"))
+		}, tcp(host, "192.0.2.66:443", "tls", sni("telemetry.acme.example")), "expected telemetry"},
+		{"another address nearby, and the answer is fresh", known("telemetry.acme.example", "192.0.2.1"),
+			tcp(host, "192.0.2.66:443", "tls", sni("telemetry.acme.example")), "unexpected name-mismatch telemetry address"},
+		{"one of many addresses nearby", func(j *Judge) {
+			look(j, noon-5*second, "telemetry.acme.example", a("telemetry.acme.example", "192.0.2.1"), a("telemetry.acme.example", "192.0.2.2"))
+		}, tcp(host, "192.0.2.66:443", "tls", sni("telemetry.acme.example")), "expected telemetry"},
+		{"the address was given for another name of the entry", func(j *Judge) {
+			look(j, noon-5*second, "telemetry.acme.example", a("telemetry.acme.example", "198.51.100.1"))
+			look(j, noon-5*second, "eu.ingest.acme.example", a("eu.ingest.acme.example", "192.0.2.66"))
+		}, tcp(host, "192.0.2.66:443", "tls", sni("telemetry.acme.example")), "expected telemetry"},
+		{"the address was given for a stranger's name", func(j *Judge) {
+			look(j, noon-600*second, "telemetry.acme.example", a("telemetry.acme.example", "192.0.2.1"))
+			look(j, noon-5*second, "c2.evil.test", a("c2.evil.test", "192.0.2.66"))
+		}, tcp(host, "192.0.2.66:443", "tls", sni("telemetry.acme.example")), "unexpected name-mismatch telemetry address"},
 		{"spoofed SNI", known("telemetry.acme.example", "203.0.113.10"), tcp(host, "192.0.2.66:443", "tls", sni("telemetry.acme.example")), "unexpected name-mismatch telemetry address"},
 		{"spoofed SNI at an address that the entry lists", known("telemetry.acme.example", "192.0.2.1"), tcp(host, cdn, "tls", sni("telemetry.acme.example")), "expected telemetry"},
 		{"no contradiction without a look-up", nil, tcp(host, "192.0.2.66:443", "tls", sni("telemetry.acme.example")), "expected telemetry"},
@@ -198,6 +222,10 @@ func TestLookup(t *testing.T) {
 		{"_srv._tcp.telemetry.acme.example", 33, ""},
 		{"mail.corp.example", 1, ""},
 		{"17.4.20.10.in-addr.arpa", 12, ""},
+		{"telemetry.acme.example.lan", 1, ""},
+		{"telemetry.acme.example.home.arpa.", 1, ""},
+		{"support.acme.example.lan", 1, "feature-off"},
+		{"c2.evil.test.lan", 1, "unknown-domain"},
 		{"c2.evil.test", 1, "unknown-domain"},
 		{"_srv._tcp.evil.test", 33, "unknown-domain"},
 		{"telemetry.acme.example.evil.test", 1, "unknown-domain"},

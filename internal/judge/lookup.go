@@ -123,6 +123,11 @@ func (j *Judge) question(q *Question, now int64) finding {
 			b = j.declares(name, now)
 		}
 	}
+	// A resolver tries a public name in its search list first: telemetry.acme.example.lan.
+	if base := searched(name); base != nil && b.failed > near {
+		name = base
+		b = j.declares(name, now)
+	}
 	f.entry, f.failed = b.entry, b.failed
 	switch {
 	case b.failed == 0:
@@ -138,6 +143,9 @@ func (j *Judge) question(q *Question, now int64) finding {
 	}
 	if f.verdict == Unexpected {
 		f.name = string(j.scratch)
+		if base := searched(j.scratch); base != nil {
+			f.name = string(base) // the same matter
+		}
 	}
 	if f.entry < 0 {
 		f.failed = 0
@@ -169,6 +177,18 @@ func (j *Judge) private(f finding, name string) bool {
 // internalZones are reserved for use inside a site: RFC 6762, RFC 8375, RFC 2606 (for documentation not), ICANN's
 // .internal, and what is commonly squatted.
 var internalZones = []string{"local", "internal", "home.arpa", "lan", "corp", "home", "localdomain", "intranet", "private"}
+
+// searched returns what is before the internal zone that a name ends in, nil unless that is a name of several labels.
+func searched(name []byte) []byte {
+	for _, z := range internalZones {
+		if base, ok := bytes.CutSuffix(name, []byte(z)); ok && len(base) > 1 && base[len(base)-1] == '.' {
+			if base = base[:len(base)-1]; bytes.IndexByte(base, '.') > 0 {
+				return base
+			}
+		}
+	}
+	return nil
+}
 
 func internalZone(name []byte) bool {
 	if bytes.IndexByte(name, '.') < 0 {

@@ -124,10 +124,14 @@ func (j *Judge) server(l *leg) finding {
 	if len(ev.claims) > 0 {
 		return j.claimed(l, addr, base)
 	}
-	looked := noEntry
+	looked, latest := noEntry, noEntry
 	for i := range ev.known[:ev.public] {
 		j.scratch = append(j.scratch[:0], ev.known[i].Name...)
-		looked.of(j.byName(l, j.scratch))
+		b := j.byName(l, j.scratch)
+		if i == 0 {
+			latest = b
+		}
+		looked.of(b)
 	}
 	looked.of(addr)
 	if looked.failed != 0 {
@@ -135,8 +139,13 @@ func (j *Judge) server(l *leg) finding {
 			return finding{reason: reason, entry: -1, host: l.host}
 		}
 	}
-	if looked.failed <= near {
+	// Of several names at an address, the one that was asked for last explains what no declared one does.
+	stranger := latest.failed > near && ev.public > 1 && !internal && looked.failed&(FailedPort|FailedMethod) != 0 && addr.failed > near
+	if looked.failed <= near && !stranger {
 		return j.named(j.conclude(l, looked, base))
+	}
+	if stranger {
+		return j.named(j.conclude(l, latest, base))
 	}
 	if ev.public > 0 && !internal {
 		return j.named(j.conclude(l, looked, base))
