@@ -94,7 +94,7 @@ func (s *site) configure(c *engine.Config) {
 		return
 	}
 	c.Judge = s.judge
-	c.Watched = s.table.Watched
+	c.Watched, c.HardwareAddresses = s.table.Watched, s.table.Moves()
 	for _, p := range s.table.Products {
 		c.Notes = append(c.Notes, engine.Note{Module: "manifest", Text: fmt.Sprintf("manifest of %s, serial %d, %s, loaded from %s",
 			p.Manifest.Product.Name, p.Manifest.Serial, p.Manifest.Digest, p.Manifest.File)})

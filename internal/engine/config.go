@@ -52,6 +52,8 @@ type Config struct {
 	// Watched reports whether conversations between two addresses are to be put before the judge. It is called
 	// from all workers.
 	Watched func(a, b netip.Addr) bool
+	// HardwareAddresses says that the judge wants to know hosts by their MAC addresses.
+	HardwareAddresses bool
 	// Notes are written as engine events before everything else, at the time of the first packet.
 	Notes []Note
 	Sink  output.Sink

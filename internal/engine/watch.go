@@ -44,7 +44,7 @@ func (w *worker) watch(f *flows.Flow, p *packet.Packet) {
 		t := p.Tunnel
 		wt.tunnel = &t
 	}
-	if p.HasMAC {
+	if p.HasMAC && w.cfg.HardwareAddresses {
 		client, server := p.SrcMAC, p.DstMAC
 		if f.Client != p.Src {
 			client, server = server, client
@@ -80,7 +80,8 @@ func clip[T any](s []T) []T {
 	return s[:0]
 }
 
-// text returns b as a string that is shared with earlier ones: hosts ask for the same names again and again.
+// text returns b as a string that is shared with earlier ones, for what has few values: protocols, issuers, software.
+// Names have too many: looking for one in a large table costs more than another string.
 func (w *worker) text(b []byte) string {
 	if s, ok := w.texts[string(b)]; ok {
 		return s
@@ -94,7 +95,7 @@ func (w *worker) text(b []byte) string {
 }
 
 // maxTexts bounds the strings that a worker shares.
-const maxTexts = 1 << 14
+const maxTexts = 1 << 10
 
 // snapshot copies the conversation for the judge; its lists lie in the piece of output.
 func (o *out) snapshot(c *judge.Conversation) judge.Conversation {
@@ -162,14 +163,14 @@ func (w *worker) lookup(wt *watch, f *flows.Flow, p *packet.Packet, o *protocol.
 func (w *worker) addLookup(l *judge.Lookup, f *protocol.Fact) {
 	switch f.Kind {
 	case protocol.Question:
-		l.Questions = append(l.Questions, judge.Question{Name: w.text(f.Text), Type: uint16(f.Num)})
+		l.Questions = append(l.Questions, judge.Question{Name: string(f.Text), Type: uint16(f.Num)})
 	case protocol.ResponseCode:
 		l.Response = true
 		l.Rcode = uint8(f.Num)
 	case protocol.Alias:
-		l.Answers = append(l.Answers, judge.Answer{Name: w.text(f.Text), To: w.text(f.Aux), TTL: uint32(f.Num)})
+		l.Answers = append(l.Answers, judge.Answer{Name: string(f.Text), To: string(f.Aux), TTL: uint32(f.Num)})
 	case protocol.Address:
-		l.Answers = append(l.Answers, judge.Answer{Name: w.text(f.Text), Addr: f.Addr.Unmap(), TTL: uint32(f.Num)})
+		l.Answers = append(l.Answers, judge.Answer{Name: string(f.Text), Addr: f.Addr.Unmap(), TTL: uint32(f.Num)})
 	}
 }
 
@@ -185,7 +186,7 @@ func (w *worker) addFact(c *judge.Conversation, f *protocol.Fact, d protocol.Dir
 		if f.Kind == protocol.NameSNI {
 			set(c, &c.TLS.Hello, true)
 		}
-		return addName(c, judge.Name{Text: w.text(f.Text), Source: nameSources[f.Kind], Port: uint16(f.Num)})
+		return addName(c, judge.Name{Text: string(f.Text), Source: nameSources[f.Kind], Port: uint16(f.Num)})
 	case protocol.NameCert:
 		if len(c.TLS.CertNames) < maxNames {
 			c.TLS.CertNames = append(c.TLS.CertNames, w.text(f.Text))
