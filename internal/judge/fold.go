@@ -68,7 +68,7 @@ func (f *folds) alert(key foldKey, asked bool, now, window int64, maxPeers int) 
 			it.folded++
 			return false, 0, false
 		}
-		folded, it.since, it.folded, it.asked = it.folded, now, 0, asked
+		folded, it.since, it.folded, it.asked = it.folded, max(it.since, now), 0, asked
 		return true, folded, full
 	}
 	if fire, full = f.admit(key, now, window, maxPeers); !fire {

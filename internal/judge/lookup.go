@@ -74,7 +74,7 @@ func (j *Judge) Lookup(l *Lookup) []*Alert {
 func (j *Judge) ask(l *Lookup, f finding) {
 	waiting, known := j.pending[l.ID]
 	if len(waiting) >= maxQuestions || !known && len(j.pending) >= maxQuestionsFlows {
-		j.raiseQuestion(l.ID, l.Now, l.Resolver, l.Proto, &f)
+		j.raiseQuestion(l.ID, l.Now, l.Now, l.Resolver, l.Proto, &f)
 		return
 	}
 	j.memory.forget(l.ID)
@@ -93,7 +93,7 @@ func (j *Judge) questions(id uint64, now int64, resolver netip.AddrPort, proto u
 			break
 		}
 		n++
-		j.raiseQuestion(id, now, resolver, proto, &finding{
+		j.raiseQuestion(id, q.at, now, resolver, proto, &finding{
 			verdict: Unexpected, rule: q.rule, name: q.name, source: DNS, entry: q.entry, failed: q.fail, host: &j.local, confidence: Medium,
 		})
 	}

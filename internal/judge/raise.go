@@ -140,8 +140,9 @@ var turnsToTLS = map[string]bool{
 	"smtp": true, "imap": true, "pop3": true, "ftp": true, "ldap": true, "pgsql": true, "mysql": true, "xmpp": true, "rdp": true, "socks": true,
 }
 
-// raiseQuestion is raise for a question. Its conversation is the one with the resolver.
-func (j *Judge) raiseQuestion(id uint64, now int64, resolver netip.AddrPort, proto uint8, f *finding) {
+// raiseQuestion is raise for a question that was asked at a time before now. Its conversation is the one with the
+// resolver.
+func (j *Judge) raiseQuestion(id uint64, asked, now int64, resolver netip.AddrPort, proto uint8, f *finding) {
 	if j.warming(f.host, now) {
 		j.report.warmUp++
 		return
@@ -150,7 +151,7 @@ func (j *Judge) raiseQuestion(id uint64, now int64, resolver netip.AddrPort, pro
 	if f.rule == FeatureOff {
 		key.name = j.table.Entries[f.entry].ID
 	}
-	fire, folded, full := j.folds.alert(key, true, now, window(f.host), j.cfg.MaxPeers)
+	fire, folded, full := j.folds.alert(key, true, asked, window(f.host), j.cfg.MaxPeers)
 	j.report.alert(f.rule, f.host, fire)
 	if !fire {
 		return
