@@ -26,11 +26,14 @@ var mayImport = map[string][]string{
 	"flows":     {"packet", "protocol"},
 	"manifest":  {"strict"},
 	"envelope":  {"manifest"},
+
+	"manifestdiff": {"manifest"},
 	"allowlist": {"manifest"},
 	"convert":   {"manifest", "strict"},
 	"judge":     {"allowlist", "names", "manifest", "eve"},
 	"telemetry": {"judge", "jsonl"},
 	"engine":    {"capture", "packet", "flows", "protocol", "judge", "eve", "output"},
+	"learn":     {"judge", "names", "manifest", "strict"},
 
 	"tls":  {"protocol", "eve"},
 	"quic": {"protocol", "eve", "tls"},

@@ -34,6 +34,17 @@ func multiTenantUnder(suffix string) string {
 	return ""
 }
 
+// SharedZone reports whether a name in its normal form is, covers or lies under a zone where a platform gives names to
+// its customers, as far as such zones are known beside the public suffix list.
+func SharedZone(name string) bool {
+	for _, zone := range multiTenant {
+		if within(zone, name) || within(name, zone) {
+			return true
+		}
+	}
+	return false
+}
+
 // encryptedResolvers are the names of public resolvers that speak DoH, DoT or DoQ.
 var encryptedResolvers = []string{
 	"1dot1dot1dot1.cloudflare-dns.com", "adblock.dns.mullvad.net", "anycast.dns.nextdns.io", "base.dns.mullvad.net",
