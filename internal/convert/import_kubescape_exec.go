@@ -36,6 +36,13 @@ func (d *draft) kubescapeExec(e *node, role string) {
 				return
 			}
 			if i == 0 {
+				if a.str() == ellipsis+ellipsis {
+					// It covers the name and all arguments.
+					if c.Args = nil; len(args) > 1 {
+						d.lose(a.spot(), "what follows "+strict.Quote(a.str()), "a manifest has such a wildcard at the end only; any arguments are allowed")
+					}
+					break
+				}
 				if a.str() != program && path.Base(a.str()) != path.Base(program) && a.str() != ellipsis {
 					d.lose(a.spot(), "the name "+strict.Quote(a.str())+" under which "+strict.Quote(program)+" runs", "a manifest knows the program's path only")
 				}
