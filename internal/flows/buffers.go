@@ -2,14 +2,14 @@ package flows
 
 import "math/bits"
 
-// buffers recycles byte slices in classes of powers of two from 512 bytes to 256 KiB.
+// buffers recycles byte slices in classes of powers of two from 64 bytes to 256 KiB.
 type buffers struct {
 	free [spareLists][][]byte
 	size int // bytes in free
 }
 
 const (
-	minClass   = 9
+	minClass   = 6
 	maxClass   = 18
 	maxSpare   = 1 << 20 // bytes kept for reuse
 	spareLists = maxClass - minClass + 1

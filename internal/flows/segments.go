@@ -2,6 +2,7 @@ package flows
 
 import (
 	"bytes"
+	"slices"
 	"unsafe"
 
 	"netsensor/internal/packet"
@@ -17,7 +18,7 @@ type segment struct {
 }
 
 const (
-	maxSegments = 1024
+	maxSegments = 2048
 	// segmentCost is what a segment counts for besides its buffer.
 	segmentCost = int(unsafe.Sizeof(segment{}))
 	// A hole that the receiver has acknowledged is the sensor's loss. It is given up only after this many more
@@ -155,10 +156,7 @@ func (t *Table) hold(f *Flow, p *packet.Packet, d protocol.Dir, seg segment) {
 // most receivers do with data that they have not passed on yet.
 func (t *Table) insertSegment(f *Flow, p *packet.Packet, s *side, h *half, seg segment) {
 	h.compact()
-	i := len(h.segments)
-	for i > 0 && int32(h.segments[i-1].seq-seg.seq) > 0 {
-		i--
-	}
+	i, _ := slices.BinarySearchFunc(h.segments, seg.seq+1, func(s segment, seq uint32) int { return int(int32(s.seq - seq)) })
 	if seg.fin {
 		if i == 0 || !h.segments[i-1].fin {
 			h.insert(i, seg)
@@ -190,16 +188,56 @@ func (t *Table) insertSegment(f *Flow, p *packet.Packet, s *side, h *half, seg s
 		if len(part) == 0 {
 			continue
 		}
-		piece := segment{seq: seq, data: append(t.buffers.get(len(part)), part...)}
+		missing := uint32(0)
 		if len(part) == len(data) {
-			piece.missing = seg.missing
+			missing = seg.missing
 		}
-		h.insert(i, piece)
+		switch {
+		case h.joinBehind(i-1, seq, part, missing):
+			i--
+		case h.joinBefore(i, seq, part, missing):
+		default:
+			piece := segment{seq: seq, data: append(t.buffers.get(len(part)), part...), missing: missing}
+			h.insert(i, piece)
+			t.held(s, cap(piece.data)+segmentCost)
+		}
 		h.heldBytes += len(part)
-		t.held(s, cap(piece.data)+segmentCost)
 		data = data[len(part):]
 		seq += uint32(len(part))
 	}
+}
+
+// joinBehind puts part at the end of segment i, if it adjoins and there is room in its buffer: tiny segments would
+// otherwise take much more memory than they bring.
+func (h *half) joinBehind(i int, seq uint32, part []byte, missing uint32) bool {
+	if i < 0 {
+		return false
+	}
+	p := &h.segments[i]
+	n := len(p.data)
+	if p.fin || p.missing > 0 || p.seq+uint32(n) != seq || n+len(part) > cap(p.data) {
+		return false
+	}
+	p.data = append(p.data, part...)
+	p.missing = missing
+	return true
+}
+
+// joinBefore puts part at the beginning of segment i, likewise.
+func (h *half) joinBefore(i int, seq uint32, part []byte, missing uint32) bool {
+	if i == len(h.segments) || missing > 0 {
+		return false
+	}
+	p := &h.segments[i]
+	n := len(p.data)
+	if p.fin || seq+uint32(len(part)) != p.seq || n+len(part) > cap(p.data) {
+		return false
+	}
+	p.data = p.data[:n+len(part)]
+	copy(p.data[len(part):], p.data[:n])
+	copy(p.data, part)
+	p.seq = seq
+	return true
 }
 
 // drain passes on held segments that are next in order.
