@@ -16,6 +16,9 @@ import (
 // MaxLine is the longest line that is read, in bytes. Longer ones are skipped and counted.
 const MaxLine = 1 << 20
 
+// longest is MaxLine with its line end.
+const longest = MaxLine + len("\r\n")
+
 // Reader cuts a stream into lines.
 type Reader struct {
 	in      *bufio.Reader
@@ -100,7 +103,7 @@ func (l *Reader) read() (line []byte, whole bool, err error) {
 	l.long = l.long[:0]
 	dropped := false
 	for errors.Is(err, bufio.ErrBufferFull) {
-		if len(l.long)+len(line) > MaxLine {
+		if len(l.long)+len(line) > longest {
 			dropped, l.long = true, l.long[:0]
 		}
 		if !dropped {
@@ -109,7 +112,7 @@ func (l *Reader) read() (line []byte, whole bool, err error) {
 		line, err = l.in.ReadSlice('\n')
 		l.bytes += uint64(len(line))
 	}
-	if dropped || len(l.long)+len(line) > MaxLine {
+	if dropped || len(l.long)+len(line) > longest {
 		if err != nil && !errors.Is(err, io.EOF) {
 			return nil, false, err
 		}
