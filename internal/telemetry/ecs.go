@@ -76,7 +76,7 @@ func (d *Decoder) ecs(line jsonl.Value) bool {
 	switch e.Kind {
 	case judge.Connected:
 		d.ecsConnection(e, &f, &ev)
-		return e.Target.Addr().IsValid() && d.send(e)
+		return d.send(e)
 	case judge.Queried:
 		for o := f.dns.Object(); o.Next(); {
 			if string(o.Key) != "question" {

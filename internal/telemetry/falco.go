@@ -92,7 +92,7 @@ func (d *Decoder) falco(line jsonl.Value) bool {
 			e.Source = netip.AddrPortFrom(addr(jsonl.Value(cip)), port(jsonl.Value(cport)))
 			e.Target = netip.AddrPortFrom(addr(jsonl.Value(sip)), port(jsonl.Value(sport)))
 		}
-		return e.Target.Addr().IsValid() && d.send(e)
+		return d.send(e)
 	}
 	return false
 }

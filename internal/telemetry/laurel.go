@@ -85,9 +85,7 @@ func (d *Decoder) laurel(line jsonl.Value) bool {
 	case call == "connect" || !named && number != 0 && number == calls[2]:
 		e.Kind, e.EventID = judge.Connected, "SOCKADDR"
 		// A connection that was refused, or is not complete yet, is one.
-		if e.Target = d.sockaddr(sockaddr); !e.Target.Addr().IsValid() {
-			return false
-		}
+		e.Target = d.sockaddr(sockaddr)
 		return d.send(e)
 	case call == "exit_group":
 		e.Kind, e.EventID = judge.ProcessEnded, "SYSCALL"

@@ -294,8 +294,11 @@ const (
 	backward = 24 * int64(time.Hour)
 )
 
-// send checks the event's time and hands it on.
+// send checks the event's time and hands it on. A connection to nowhere is none.
 func (d *Decoder) send(e *judge.HostEvent) bool {
+	if e.Kind == judge.Connected && !e.Target.Addr().IsValid() {
+		return false
+	}
 	switch {
 	case e.Now == 0:
 		d.fault(NoTime, "")

@@ -63,7 +63,7 @@ func (d *Decoder) tetragon(line jsonl.Value) bool {
 		e.Kind, e.Inbound = judge.Connected, what == "process_accept"
 		e.Proto = proto(transport)
 		e.Source, e.Target = netip.AddrPortFrom(addr(from), port(fromPort)), netip.AddrPortFrom(addr(to), port(toPort))
-		return e.Target.Addr().IsValid() && d.send(e)
+		return d.send(e)
 	case "process_kprobe", "process_tracepoint", "process_lsm":
 		if hash != nil {
 			return d.tetragonFile(e, args, hash)
@@ -131,7 +131,7 @@ func (d *Decoder) tetragonSocket(e *judge.HostEvent, args jsonl.Value) bool {
 			}
 		}
 	}
-	return e.Target.Addr().IsValid() && d.send(e)
+	return d.send(e)
 }
 
 // tetragonFile takes the hash that the kernel's integrity measurement (IMA) has of a file which is being executed or mapped.
