@@ -1,6 +1,7 @@
 package learn
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"net/netip"
@@ -8,8 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"crypto/sha256"
 
 	"netsensor/internal/manifest"
 	"netsensor/internal/strict"
@@ -37,6 +36,9 @@ const reason = "observed; to be stated by the vendor"
 // Draft turns what was seen so far into a manifest and bindings. The times in them are the evidence's.
 func (l *Collector) Draft() *Draft {
 	d := &drafter{Collector: l, roles: l.roles()}
+	if len(l.cfg.Hosts) == 0 {
+		d.clients = clientNets(d.roles)
+	}
 	b := &builder{drafter: d, ids: map[string]bool{}, variables: map[string]*variable{}, names: map[string][]manifest.Name{}}
 	for _, g := range d.group() {
 		b.communication(g)
@@ -199,7 +201,7 @@ func (b *builder) variable(g *group, service string) (name, system string) {
 func (b *builder) lookups() {
 	byRole := map[string]*group{}
 	for k, t := range b.asked {
-		r := b.roles[k.client]
+		r := b.role(k.client)
 		if r == "" || covers(b.names[r], k.name) {
 			continue
 		}
@@ -284,7 +286,7 @@ func (b *builder) hostsOf(m *manifest.Manifest, bound *manifest.Bound) {
 		m.Roles[r] = manifest.Role{Description: "observed; to be described by the vendor"}
 		nets := given[r]
 		if len(b.cfg.Hosts) == 0 {
-			nets = foldAddresses(byRole[r], false)
+			nets = foldAddresses(byRole[r], r == roleClient)
 		}
 		var rb manifest.RoleBinding
 		for _, p := range nets {

@@ -81,13 +81,27 @@ type endpoint struct {
 type drafter struct {
 	*Collector
 	roles   map[netip.Addr]string
+	clients []netip.Prefix      // networks whose hosts are all taken for clients
 	methods map[endpoint]method // the first one with a word
 	groups  map[identity]*group
 }
 
+// role returns the role that a host plays, empty for none.
+func (d *drafter) role(a netip.Addr) string {
+	if r, ok := d.roles[a]; ok {
+		return r
+	}
+	for _, p := range d.clients {
+		if p.Contains(a) {
+			return roleClient
+		}
+	}
+	return ""
+}
+
 func (d *drafter) endpoint(k *key) endpoint {
-	e := endpoint{role: d.roles[k.client], other: k.name, server: k.server, proto: k.proto, port: k.port}
-	if r := d.roles[k.server]; r != "" {
+	e := endpoint{role: d.role(k.client), other: k.name, server: k.server, proto: k.proto, port: k.port}
+	if r := d.role(k.server); r != "" {
 		e.other, e.server = r, netip.Addr{}
 	}
 	return e
@@ -121,7 +135,7 @@ func (d *drafter) put(k key, t *tally) {
 		// What a proxy is asked for in clear says no port unless it is an odd one.
 		k.server, k.port = netip.Addr{}, 80
 	}
-	from, to := d.roles[k.client], d.roles[k.server]
+	from, to := d.role(k.client), d.role(k.server)
 	id := identity{role: from, outbound: true, method: k.method, proto: k.proto}
 	switch {
 	case from != "" && to != "":

@@ -199,12 +199,16 @@ func (l *Collector) name(s string) (string, bool) {
 	}
 	n, err := manifest.NormalName(text)
 	if err != nil || n != text {
-		if len(l.unwritable) < maxUnwritable {
-			l.unwritable[text]++
-		}
+		l.cannotWrite(text)
 		return "", false
 	}
 	return n, true
+}
+
+func (l *Collector) cannotWrite(name string) {
+	if len(l.unwritable) < maxUnwritable {
+		l.unwritable[name]++
+	}
 }
 
 // maxUnwritable bounds the names that are reported because no manifest can hold them.
@@ -226,8 +230,9 @@ func (l *Collector) record(k key, c *judge.Conversation) {
 // present remembers that hosts exist, and what they serve.
 func (l *Collector) present(c *judge.Conversation, client, server netip.Addr, m method) {
 	l.host(client)
-	if c.PktsToClient > 0 || c.RolesInferred {
-		if h := l.host(server); h != nil && m.named() && !c.RolesInferred && c.PayloadToClient {
+	// Half of a conversation is often all that is captured: what was said to a server counts as well as what it said.
+	if c.PktsToClient > 0 || m.named() {
+		if h := l.host(server); h != nil && m.named() && !c.RolesInferred {
 			(*h)[string(m)] = true
 		}
 	}
@@ -270,6 +275,7 @@ func (l *Collector) question(client netip.Addr, q *judge.Question, now int64) {
 	}
 	name, ok := l.name(name)
 	if !ok {
+		l.cannotWrite(q.Name)
 		return
 	}
 	k := asking{client, name}

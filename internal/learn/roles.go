@@ -7,6 +7,20 @@ import (
 	"strings"
 )
 
+// roleClient is the role of hosts that serve nothing.
+const roleClient = "client"
+
+// clientNets returns the networks where enough clients were seen to take others there for clients too.
+func clientNets(roles map[netip.Addr]string) []netip.Prefix {
+	addrs := map[netip.Addr]bool{}
+	for a, r := range roles {
+		if r == roleClient {
+			addrs[a] = true
+		}
+	}
+	return slices.DeleteFunc(foldAddresses(addrs, true), netip.Prefix.IsSingleIP)
+}
+
 // roles says which role each host plays. Hosts whose role was not given are put together by what they serve.
 func (l *Collector) roles() map[netip.Addr]string {
 	roles := make(map[netip.Addr]string, len(l.hosts))
@@ -28,7 +42,7 @@ func (l *Collector) roles() map[netip.Addr]string {
 	}
 	used := map[string]bool{}
 	for _, k := range sortedKeys(byServices) {
-		name := "client"
+		name := roleClient
 		if k != "" {
 			name = unique(used, cut(k, maxName-len("-server"))+"-server")
 		}
