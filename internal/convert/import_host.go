@@ -219,6 +219,9 @@ func (d *draft) pattern(at spot, whole string, star manifest.Depth, h *hosts) (l
 		d.lose(at, strict.Quote(whole), "a manifest has no credentials in names; the host is kept")
 		host = after
 	}
+	if host == "" {
+		return drop("no host in it")
+	}
 	if path != "" && path != "/" && path != "/*" {
 		d.lose(at, strict.Quote(whole), "a manifest knows hosts and no paths; the host is kept")
 	}
@@ -253,7 +256,9 @@ func (d *draft) pattern(at spot, whole string, star manifest.Depth, h *hosts) (l
 		depth, host = manifest.DepthAny, below
 	}
 	switch {
-	case host == "" || host == "*":
+	case host == "":
+		return drop("no host in it")
+	case host == "*":
 		return drop("every host there is")
 	case strings.Contains(host, "*"):
 		return drop("a manifest has wildcards for whole labels in front of a name only")

@@ -54,7 +54,7 @@ func draws(r *rand.Rand, depth manifest.Depth) []declared {
 		case 2:
 			d.name, d.depth = draw(r, "a", "b", "xn--bcher-kva")+"."+draw(r, "acme.example", "other.test"), depth
 		default:
-			d.name = draw(r, "a.", "b.a.", "c_1.", "")+draw(r, "a", "b", "xn--bcher-kva")+"."+draw(r, "acme.example", "other.test")
+			d.name = draw(r, "a.", "b.a.", "c_1.", "") + draw(r, "a", "b", "xn--bcher-kva") + "." + draw(r, "acme.example", "other.test")
 		}
 		all = append(all, d)
 	}
@@ -208,7 +208,7 @@ func compare(t *testing.T, r *rand.Rand, m *manifest.Manifest, all []declared, t
 		d := draw(r, all...)
 		name, a, udp, port := "", netip.Addr{}, r.IntN(3) == 0, draw(r, d.port, 53, 443, 8884)
 		if d.name != "" {
-			name = draw(r, "", "z.", "a.z.", "b.", "zz-")+d.name
+			name = draw(r, "", "z.", "a.z.", "b.", "zz-") + d.name
 			if r.IntN(4) == 0 {
 				_, name, _ = strings.Cut(d.name, ".")
 			}

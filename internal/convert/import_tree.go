@@ -244,12 +244,14 @@ func (r *reader) fault(off int, pointer, format string, args ...any) error {
 func (r *reader) read() (*node, error) {
 	r.dec = json.NewDecoder(strings.NewReader(r.text))
 	r.dec.UseNumber()
-	n, err := r.value(nil, 0)
+	n := &node{in: r}
+	err := r.value(n, 0)
 	if err != nil {
 		return nil, err
 	}
+	rest := r.next()
 	if _, err := r.dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, r.fault(r.next(), "", "after the end of the document there is more")
+		return nil, r.fault(rest, "", "after the end of the document there is more")
 	}
 	return n, nil
 }
@@ -263,16 +265,14 @@ func (r *reader) next() int {
 	return i
 }
 
-func (r *reader) token(up *node) (json.Token, int, error) {
+// token reads the next token; n is what it belongs to.
+func (r *reader) token(n *node) (json.Token, int, error) {
 	at := r.next()
 	t, err := r.dec.Token()
 	if err == nil {
 		return t, at, nil
 	}
-	pointer := ""
-	if up != nil {
-		pointer = up.pointer()
-	}
+	pointer := n.pointer()
 	var syntax *json.SyntaxError
 	switch {
 	case errors.As(err, &syntax):
@@ -283,25 +283,26 @@ func (r *reader) token(up *node) (json.Token, int, error) {
 	return nil, at, r.fault(at, pointer, "not valid JSON: %s", err)
 }
 
-func (r *reader) value(up *node, depth int) (*node, error) {
-	t, at, err := r.token(up)
+// value reads what n is.
+func (r *reader) value(n *node, depth int) error {
+	t, at, err := r.token(n)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	n := &node{up: up, at: int32(at), in: r}
+	n.at = int32(at)
 	if r.values++; r.values > maxValues {
-		return nil, r.fault(at, "", "more than %d values", maxValues)
+		return r.fault(at, "", "more than %d values", maxValues)
 	}
 	switch t := t.(type) {
 	case json.Delim:
 		if depth == maxDepth {
-			return nil, r.fault(at, up.pointer(), "nested deeper than %d levels", maxDepth)
+			return r.fault(at, n.pointer(), "nested deeper than %d levels", maxDepth)
 		}
 		n.kind = array
 		if t == '{' {
 			n.kind = object
 		}
-		return n, r.fill(n, depth)
+		return r.fill(n, depth)
 	case string:
 		n.kind, n.text = text, t
 	case json.Number:
@@ -309,7 +310,7 @@ func (r *reader) value(up *node, depth int) (*node, error) {
 	case bool:
 		n.kind, n.text = boolean, strconv.FormatBool(t)
 	}
-	return n, nil
+	return nil
 }
 
 // fill reads what is in n up to its end.
@@ -334,11 +335,10 @@ func (r *reader) fill(n *node, depth int) error {
 				return r.fault(at, n.pointer(), "more than %d members", maxMembers)
 			}
 		}
-		v, err := r.value(n, depth+1)
-		if err != nil {
+		v := &node{up: n, in: r, name: name, index: len(n.items)}
+		if err := r.value(v, depth+1); err != nil {
 			return err
 		}
-		v.name, v.index = name, len(n.items)
 		n.items = append(n.items, v)
 	}
 	_, _, err := r.token(n)
