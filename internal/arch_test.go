@@ -26,8 +26,6 @@ var mayImport = map[string][]string{
 	"flows":     {"packet", "protocol"},
 	"manifest":  {"strict"},
 	"envelope":  {"manifest"},
-
-	"manifestdiff": {"manifest"},
 	"allowlist": {"manifest"},
 	"convert":   {"manifest", "strict"},
 	"judge":     {"allowlist", "names", "manifest", "eve"},
@@ -40,6 +38,8 @@ var mayImport = map[string][]string{
 	"dns":  {"protocol", "eve"},
 	"ssh":  {"protocol", "eve"},
 	"http": {"protocol", "eve", "protocol/ntlm", "protocol/filetype"},
+
+	"manifestdiff": {"manifest"},
 
 	"benchcap":              nil,
 	"benchcap/cmd/benchcap": {"benchcap"},

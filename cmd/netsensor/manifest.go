@@ -19,7 +19,7 @@ func newManifest() *cobra.Command {
 			return usagef("no command given after manifest")
 		},
 	}
-	c.AddCommand(newLint(), newSchema(), newConvert())
+	c.AddCommand(newLint(), newSchema(), newConvert(), newDiff())
 	return c
 }
 

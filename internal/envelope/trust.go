@@ -58,7 +58,8 @@ func NewTrust(b *manifest.Bindings, now time.Time) (*Trust, error) {
 }
 
 // Load reads a manifest from a file: an envelope, a manifest with detached signatures beside it (SignatureSuffix), or,
-// where no product demands signatures of it, a bare one. For manifest.LoadAllWith.
+// where no product demands signatures of it, a bare one. For manifest.LoadAllWith. An old serial is loaded too, for a
+// newer one may lie beside it: what is judged by is for Accept, or manifest.BindingsCheck.
 func (t *Trust) Load(path string) (*manifest.Manifest, error) {
 	b, err := ReadFile(path)
 	if err != nil {
@@ -125,19 +126,24 @@ func (t *Trust) signed(path string, e *Envelope) (*manifest.Manifest, error) {
 		return nil, err
 	}
 	for _, d := range t.products {
-		if d.id != m.ID {
+		if d.id != m.ID || len(d.keys) == 0 {
 			continue
 		}
-		if len(d.keys) > 0 {
-			if _, err := e.Verify(d.keys, d.threshold, t.now); err != nil {
-				return nil, fmt.Errorf("%s: %w", path, err)
-			}
-		}
-		if m.Serial < d.minSerial {
-			return nil, fmt.Errorf("%s: %w: serial %d; at least %d is wanted", path, ErrRollback, m.Serial, d.minSerial)
+		if _, err := e.Verify(d.keys, d.threshold, t.now); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 	}
 	return m, nil
+}
+
+// Accept refuses, with ErrRollback, a serial below what a product of the bindings accepts.
+func (t *Trust) Accept(m *manifest.Manifest) error {
+	for _, d := range t.products {
+		if d.id == m.ID && m.Serial < d.minSerial {
+			return fmt.Errorf("%s: %w: serial %d; at least %d is wanted", m.File, ErrRollback, m.Serial, d.minSerial)
+		}
+	}
+	return nil
 }
 
 // ReadFile reads a file of at most MaxSize bytes.
