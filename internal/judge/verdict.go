@@ -196,3 +196,23 @@ type Outcome struct {
 	// Alerted: an alert was written because of this conversation, now or before. Set when it has ended.
 	Alerted bool
 }
+
+// RuleInfo is what is always the same about a rule.
+type RuleInfo struct {
+	Rule                        Rule
+	Name, Signature, Category   string
+	ID                          int // EVE's signature_id
+	Severity                    int // where everything speaks for it, and the product is enforced
+	TacticID, Tactic            string
+	TechniqueID, TechniqueTitle string
+}
+
+// Rules describes all rules, in the order of their signature_id.
+func Rules() []RuleInfo {
+	list := make([]RuleInfo, 0, rules-1)
+	for r := Rule(1); r < rules; r++ {
+		i := &ruleInfos[r]
+		list = append(list, RuleInfo{r, i.name, i.text, i.category, r.SignatureID(), i.severity, i.tactic, i.tacticN, i.technique, i.techN})
+	}
+	return list
+}
