@@ -9,14 +9,14 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"netsensor/internal/convert"
+	translate "netsensor/internal/convert"
 )
 
 func newConvert() *cobra.Command {
-	var o convert.Options
+	var o translate.Options
 	var output string
 	var strict bool
-	names, titles := convert.Formats()
+	names, titles := translate.Formats()
 	var list strings.Builder
 	for i, n := range names {
 		fmt.Fprintf(&list, "\n  %-20s %s", n, titles[i])
@@ -30,15 +30,15 @@ What a manifest cannot say is listed on standard error and, as x-losses, in the 
 The formats:` + list.String(),
 		Args: atLeastOne("file to convert"),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var files []convert.File
+			var files []translate.File
 			for _, path := range args {
 				b, err := readBounded(path)
 				if err != nil {
 					return err
 				}
-				files = append(files, convert.File{Name: path, Data: b})
+				files = append(files, translate.File{Name: path, Data: b})
 			}
-			made, err := convert.Import(files, o)
+			made, err := translate.Import(files, o)
 			if err != nil {
 				return err
 			}
@@ -86,9 +86,9 @@ func readBounded(path string) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, convert.MaxBytes+1))
-	if err == nil && len(b) > convert.MaxBytes {
-		err = fmt.Errorf("%s: more than %d bytes", path, convert.MaxBytes)
+	b, err := io.ReadAll(io.LimitReader(f, translate.MaxBytes+1))
+	if err == nil && len(b) > translate.MaxBytes {
+		err = fmt.Errorf("%s: more than %d bytes", path, translate.MaxBytes)
 	}
 	return b, err
 }
