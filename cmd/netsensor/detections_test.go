@@ -175,6 +175,8 @@ func detections() []detection {
 
 		{rule: "tls-policy", kind: "yes", text: "TLS 1.1 where 1.2 is the least", cs: talk(vault1, "203.0.113.14:443", "tls", ingest, func(c *judge.Conversation) { c.TLS.Version = 0x0302 }), want: "tls-policy"},
 		{rule: "tls-policy", kind: "yes", text: "a certificate of another authority", cs: talk(vault1, "203.0.113.14:443", "tls", ingest, certificate("CN=Riverside TLS Inspection")), want: "tls-policy"},
+		{rule: "tls-policy", kind: "yes", text: "no server name where one is required, at an address that the client was given for the name", before: given(noon-second, "telemetry.acme.example", "203.0.113.10"),
+			cs: talk(vault1, cdn, "tls", func(c *judge.Conversation) { c.TLS.Hello = false }), want: "tls-policy"},
 		{rule: "tls-policy", kind: "no", text: "the declared authority", cs: talk(vault1, "203.0.113.14:443", "tls", ingest, certificate("C=ZZ, O=Example Trust Services, CN=Example Trust TLS R1")), want: "expected"},
 		{rule: "tls-policy", kind: "undecidable", text: "TLS 1.3 hides the certificate", cs: talk(vault1, "203.0.113.14:443", "tls", ingest), want: "undecidable: unobservable"},
 

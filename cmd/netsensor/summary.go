@@ -48,6 +48,9 @@ func summarise(w io.Writer, t engine.Totals, s *site, took time.Duration) {
 		say(w, "alerts by rule: %s", counts(r.ByRule))
 		say(w, "alerts by product: %s", counts(r.ByProduct))
 	}
+	if n := r.FilesDeclared + r.FilesUnknown + r.FilesUnseen; n > 0 {
+		say(w, "software received: %d declared, %d unknown, %d not whole", r.FilesDeclared, r.FilesUnknown, r.FilesUnseen)
+	}
 	hosts(w, r.Hosts)
 	var unseen []string
 	for _, e := range r.Entries {

@@ -180,3 +180,23 @@ func TestCompile(t *testing.T) {
 		t.Error("no manifest, and no error")
 	}
 }
+
+func TestReplaces(t *testing.T) {
+	at := func(serial uint64) *Table {
+		s := large(2, 20, 20)
+		s.Manifests[1].Serial = serial
+		table, err := Compile(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return table
+	}
+	for _, serial := range []uint64{7, 8} {
+		if err := at(serial).Replaces(at(7)); err != nil {
+			t.Errorf("serial %d after 7: %v", serial, err)
+		}
+	}
+	if err := at(6).Replaces(at(7)); err == nil || err.Error() != "manifest urn:example:1 goes back from serial 7 to 6" {
+		t.Errorf("serial 6 after 7: %v", err)
+	}
+}

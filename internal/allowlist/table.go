@@ -3,6 +3,8 @@
 package allowlist
 
 import (
+	"errors"
+	"fmt"
 	"net/netip"
 	"slices"
 
@@ -258,6 +260,20 @@ func (t *Table) IsDoH(a netip.Addr) bool { return t.doh.Contains(a) }
 // IsDoHName reports whether name, in normal form, is an encrypted resolver of the site.
 func (t *Table) IsDoHName(dst []uint32, name []byte) bool {
 	return len(t.dohName.Append(dst[:0], name)) > 0
+}
+
+// Replaces reports whether the table may take the place of an earlier one: no manifest's serial goes backwards.
+func (t *Table) Replaces(earlier *Table) error {
+	var errs []error
+	for _, p := range t.Products {
+		for _, before := range earlier.Products {
+			if m, have := p.Manifest, before.Manifest; m.ID == have.ID && m.Serial < have.Serial {
+				errs = append(errs, fmt.Errorf("manifest %s goes back from serial %d to %d", m.ID, have.Serial, m.Serial))
+				break
+			}
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // Counts returns how many entries, names and prefixes the table holds.

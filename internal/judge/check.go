@@ -204,7 +204,7 @@ func (k *check) handshake(c *Conversation) (tlsFault, Reason) {
 		return tlsHidden, NoReason
 	case t.SNI == manifest.Forbids && sni:
 		return tlsNamed, NoReason
-	case t.SNI == manifest.Always && !sni && c.TLS.Hello && c.App == "tls":
+	case t.SNI == manifest.Always && !sni && c.App == "tls" && greeted(c):
 		return tlsNameless, NoReason
 	case len(t.ALPN) > 0 && c.TLS.ALPN != "" && !slices.Contains(t.ALPN, c.TLS.ALPN):
 		return tlsALPN, NoReason
@@ -233,6 +233,11 @@ func (k *check) handshake(c *Conversation) (tlsFault, Reason) {
 		return tlsIssuer, NoReason
 	}
 	return tlsHolds, NoReason
+}
+
+// greeted reports whether the ClientHello was seen: by what was in it, or because it was answered.
+func greeted(c *Conversation) bool {
+	return c.TLS.Hello || c.TLS.Version != 0 && c.PayloadToServer && !c.Midstream && !c.Gap
 }
 
 func issuedBy(issuers []string, c *Conversation) bool {
