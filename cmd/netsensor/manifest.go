@@ -19,7 +19,7 @@ func newManifest() *cobra.Command {
 			return usagef("no command given after manifest")
 		},
 	}
-	c.AddCommand(newLint(), newSchema(), newConvert(), newDiff())
+	c.AddCommand(newLint(), newSchema(), newConvert(), newDiff(), newKeygen(), newSign(), newVerifySignature())
 	return c
 }
 

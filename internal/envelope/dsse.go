@@ -2,8 +2,8 @@
 // secure-systems-lab/dsse protocol.md and envelope.md) with Ed25519 and ECDSA P-256, trust by the keys that the
 // bindings pin, and the CMS signatures of MUD files (RFC 8520, section 13).
 //
-// A payload is handed out only after its signatures were verified, and what is parsed are the very bytes that were
-// verified.
+// A payload to judge by is handed out only after its signatures were verified, and what is parsed are the very bytes
+// that were verified.
 package envelope
 
 import (
@@ -67,6 +67,9 @@ func PAE(payloadType string, payload []byte) []byte {
 
 // Detached reports whether the payload lies elsewhere.
 func (e *Envelope) Detached() bool { return len(e.payload) == 0 }
+
+// Unverified returns the payload whoever signed it, for those who are to sign it. It is not to be judged by.
+func (e *Envelope) Unverified() []byte { return e.payload }
 
 // Attach gives a detached envelope its payload, which it keeps. An envelope that has one already is an error: there
 // must be no doubt about what was signed.

@@ -79,7 +79,8 @@ func (t *Trust) Load(path string) (*manifest.Manifest, error) {
 	if e == nil {
 		return t.bare(path, b)
 	}
-	return t.signed(path, e)
+	m, _, err := t.Open(path, e)
+	return m, err
 }
 
 // detached returns the envelope beside a bare manifest, nil for none.
@@ -111,29 +112,29 @@ func (t *Trust) bare(path string, b []byte) (*manifest.Manifest, error) {
 	return m, nil
 }
 
-// signed verifies with all trusted keys before anything of the payload is looked at; which of them count for it is
-// known only when its id is.
-func (t *Trust) signed(path string, e *Envelope) (*manifest.Manifest, error) {
+// Open verifies an envelope that was read from path and decodes what it holds. All trusted keys are tried before anything
+// of the payload is looked at; which of them count for it, and are returned, is known only when its id is.
+func (t *Trust) Open(path string, e *Envelope) (*manifest.Manifest, *Verified, error) {
 	if len(t.keys) == 0 {
-		return nil, fmt.Errorf(`%s: it is signed, but the bindings trust no key: give "keys" and "trust", or take the manifest out (manifest verify --output)`, path)
+		return nil, nil, fmt.Errorf(`%s: it is signed, but the bindings trust no key: give "keys" and "trust", or take the manifest out (manifest verify --output)`, path)
 	}
 	v, err := e.Verify(t.keys, 1, t.now)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, nil, fmt.Errorf("%s: %w", path, err)
 	}
 	m, err := manifest.Decode(path, v.Payload)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, d := range t.products {
 		if d.id != m.ID || len(d.keys) == 0 {
 			continue
 		}
-		if _, err := e.Verify(d.keys, d.threshold, t.now); err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
+		if v, err = e.Verify(d.keys, d.threshold, t.now); err != nil {
+			return nil, nil, fmt.Errorf("%s: %w", path, err)
 		}
 	}
-	return m, nil
+	return m, v, nil
 }
 
 // Accept refuses, with ErrRollback, a serial below what a product of the bindings accepts.
