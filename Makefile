@@ -29,10 +29,12 @@ race:
 
 # Every fuzz target for a short time. Found inputs land in testdata/fuzz and are committed with their fix.
 fuzz:
-	@set -e; for p in $$($(GO) list ./...); do \
-	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
-	    echo "fuzz $$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) $$p >/tmp/fuzz.$$$$ 2>&1 || { cat /tmp/fuzz.$$$$; exit 1; }; \
-	  done; done; rm -f /tmp/fuzz.$$$$
+	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; \
+	for p in $$($(GO) list ./...); do \
+	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
+	    echo "fuzz $$p $$f"; \
+	    $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s $$p >"$$log" 2>&1 || { cat "$$log"; exit 1; }; \
+	  done; done
 
 # Packets per CPU second beside tcpdump on the same capture, in one sitting.
 bench: build
