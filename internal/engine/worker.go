@@ -65,7 +65,7 @@ func newWorker(cfg *Config, id int) *worker {
 		w.macs = make(map[uint64]macs)
 	}
 	fc.MaxFlows = share(fc.MaxFlows, 1<<20)
-	fc.HeldBytes = share(fc.HeldBytes, 128<<20)
+	fc.HeldBytes = share(fc.HeldBytes, 64<<20)
 	for i := id; i < tables; i += cfg.Workers {
 		w.tables[i] = flows.New(fc, cfg.Parsers(), w)
 	}

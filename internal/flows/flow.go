@@ -43,7 +43,8 @@ type Flow struct {
 	bits           flowBits
 
 	VLANCount uint8
-	// odd counts the datagrams that were shown to the probes (UDP); for TCP it holds oddAck and the like.
+	// odd holds oddEvent; for UDP it counts the datagrams that were shown to the probes, for TCP it holds oddAck and
+	// the like.
 	odd uint8
 }
 
@@ -117,6 +118,9 @@ const (
 	oddSyn
 	// Both sides sent a SYN: simultaneous open (RFC 9293, section 3.5) or a split handshake.
 	oddBoth
+
+	// oddEvent is not about TCP: there was a transaction, the first.
+	oddEvent = 0x80
 )
 
 func (f *Flow) has(b flowBits) bool { return f.bits&b != 0 }

@@ -58,12 +58,16 @@ func (k *sink) Observe(o *protocol.Observation) {
 
 // transaction notes the number of a transaction, from 0. An event without a number is a flow's only transaction.
 func (t *Table) transaction(f *Flow, id int) {
-	x := t.extra(f)
-	if n := uint32(min(id, 1<<31)) + 1; n > x.transactions {
-		if f.App != 0 {
-			t.Apps[f.App-1].Transactions += uint64(n - x.transactions)
-		}
-		x.transactions = n
+	n, before := uint32(min(id, 1<<31))+1, t.Transactions(f)
+	if n <= before {
+		return
+	}
+	f.odd |= oddEvent
+	if n > 1 {
+		t.extra(f).transactions = n
+	}
+	if f.App != 0 {
+		t.Apps[f.App-1].Transactions += uint64(n - before)
 	}
 }
 

@@ -16,7 +16,7 @@ type Config struct {
 	// MaxFlows bounds the flows of the table; the longest idle go first. Default 65,536.
 	MaxFlows int
 	// HeldBytes bounds the bytes that all flows of the table hold back while messages are incomplete or segments
-	// are missing; the flow that has held longest loses its bytes first. Default 8 MiB.
+	// are missing, and what their streams take; the flow that has held longest loses them first. Default 4 MiB.
 	HeldBytes int
 	// FlowHeldBytes bounds out-of-order bytes of one direction of a flow; beyond, the hole is given up. Default 256 KiB.
 	FlowHeldBytes int
@@ -52,7 +52,7 @@ func (c Config) withDefaults() Config {
 		}
 	}
 	def(&c.MaxFlows, 1<<16)
-	def(&c.HeldBytes, 8<<20)
+	def(&c.HeldBytes, 4<<20)
 	def(&c.FlowHeldBytes, 256<<10)
 	defT(&c.Timeouts.TCPNew, 60*second)
 	defT(&c.Timeouts.TCPEstablished, 600*second)
@@ -105,13 +105,14 @@ type Table struct {
 	handler Handler
 	seed    [4]uint64
 
-	index []uint64 // hash<<32 | record number+1; 0 is empty; linear probing
-	mask  uint32
-	slab  []Flow  // the records, cfg.MaxFlows of them
-	more  []extra // beside slab, for what few flows need
-	free  uint32  // list of free records through Flow.wheelNext; number+1
-	used  uint32  // records ever taken from the slab
-	count int
+	memory *memory
+	index  []uint64 // hash<<32 | record number+1; 0 is empty; linear probing
+	mask   uint32
+	slab   []Flow  // the records, cfg.MaxFlows of them
+	more   []extra // beside slab, for what few flows need
+	free   uint32  // list of free records through Flow.wheelNext; number+1
+	used   uint32  // records ever taken from the slab
+	count  int
 
 	wheel wheel
 	dedup *dedup
@@ -156,8 +157,9 @@ func New(cfg Config, parsers []protocol.Parser, h Handler) *Table {
 	}
 	t.index = make([]uint64, 256)
 	t.mask = 255
-	t.slab = newSlab[Flow](t, t.cfg.MaxFlows)
-	t.more = newSlab[extra](t, t.cfg.MaxFlows)
+	t.memory = newMemory(t)
+	t.slab = newSlab[Flow](t.memory, t.cfg.MaxFlows)
+	t.more = newSlab[extra](t.memory, t.cfg.MaxFlows)
 	t.wheel.reset()
 	if t.cfg.DedupWindow > 0 {
 		t.dedup = newDedup(t.cfg.DedupWindow)
@@ -318,13 +320,14 @@ func (t *Table) enter(hash, n uint32) {
 
 func (t *Table) grow() {
 	old := t.index
-	t.index = make([]uint64, 2*len(old))
+	t.index = newSlab[uint64](t.memory, 2*len(old))
 	t.mask = uint32(len(t.index) - 1)
 	for _, e := range old {
 		if e != 0 {
 			t.enter(uint32(e>>32), uint32(e)-1)
 		}
 	}
+	freeSlab(t.memory, old)
 }
 
 // remove takes record n out of the index, moving back what probing had pushed beyond it.
@@ -424,10 +427,13 @@ func (t *Table) End(d Due) { t.end(d.n, d.r) }
 
 // Transactions returns how many transactions the flow's parsers have spoken of.
 func (t *Table) Transactions(f *Flow) uint32 {
-	if !f.has(bitExtra) {
+	switch {
+	case f.odd&oddEvent == 0:
 		return 0
+	case !f.has(bitExtra):
+		return 1
 	}
-	return t.extra(f).transactions
+	return max(t.extra(f).transactions, 1)
 }
 
 // otherApp stands for a direction that is no parser's.
