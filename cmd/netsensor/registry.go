@@ -51,6 +51,7 @@ import (
 	"netsensor/internal/protocol/tds"
 	"netsensor/internal/protocol/telnet"
 	"netsensor/internal/protocol/tftp"
+	"netsensor/internal/protocol/websocket"
 	"netsensor/internal/protocol/wireguard"
 	"netsensor/internal/protocol/xmpp"
 	"netsensor/internal/quic"
@@ -71,6 +72,6 @@ func parsers() []protocol.Parser {
 		socks.Parser(), proxyproto.Parser(), sip.Parser(), rtsp.Parser(), bittorrent.Parser(), modbus.Parser(), dnp3.Parser(), enip.Parser(), tacacs.Parser(),
 		stun.Parser(), dhcp.Parser(), dhcp.V6(), ntp.Parser(), tftp.Parser(), radius.Parser(), syslog.Parser(),
 		ssdp.Parser(), ike.Parser(), wireguard.Parser(), openvpn.Parser(), bittorrent.DHT(), bacnet.Parser(), coap.Parser(),
-		rip.Parser(), netbiosdgm.Parser(),
+		rip.Parser(), netbiosdgm.Parser(), websocket.Parser(),
 	}
 }

@@ -112,7 +112,7 @@ func (t *Table) probeLate(f *Flow, p *packet.Packet, s *side, d protocol.Dir, b 
 func (t *Table) ask(f *Flow, d protocol.Dir, b []byte, end bool, candidates *uint64, likely *guess) guess {
 	peek := protocol.Peek{
 		Data: b, Dir: d, Over: protocol.UDP, ClientPort: f.ClientPort, ServerPort: f.ServerPort,
-		Midstream: f.has(bitMidstream) || f.has(bitGap0<<d), End: end,
+		Midstream: f.has(bitMidstream) || f.has(bitGap0<<d), End: end, After: t.App(f.AppBefore),
 	}
 	if f.Proto == packet.ProtoTCP {
 		peek.Over = protocol.TCP

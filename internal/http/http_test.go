@@ -182,6 +182,12 @@ var conversations = []struct {
 		"fact target a  443", "~CONNECT"}, status: protocol.Switch},
 	{name: "tunnel, server only", talk: []said{server("HTTP/1.0 200 Connection established\r\n\r\n\x16\x03\x03\x00\x40")}, want: []string{"~http 0"}, status: protocol.Switch},
 	{name: "websocket", talk: []said{client("GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n"), server("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n\x81\x02hi")}, want: []string{
+		"fact host a  0", `~"status":101,"length":0`}, status: protocol.Switch},
+	{name: "websocket that says nothing", talk: []said{client("GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n"), server("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n")}, want: []string{
+		"fact host a  0", `~"status":101,"length":0`}},
+	{name: "websocket after a loss", talk: []said{client("GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n"), server("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n"), {dir: protocol.ToClient, lost: 9, text: "x"}}, want: []string{
+		"fact host a  0", `~"status":101,"length":0`}, status: protocol.Done},
+	{name: "upgrade to something else", talk: []said{client("GET /exec HTTP/1.1\r\nHost: a\r\nUpgrade: tcp\r\n\r\n"), server("HTTP/1.1 101 UPGRADED\r\nUpgrade: tcp\r\n\r\n$ ")}, want: []string{
 		"fact host a  0", `~"status":101,"length":0`}, status: protocol.Done},
 	{name: "upgrade to HTTP/2", talk: []said{client("GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\n\r\n"), server("HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n\x00\x00\x00\x04")}, want: []string{
 		"fact host a  0", `~"status":101`}, status: protocol.Switch},

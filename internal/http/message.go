@@ -239,6 +239,8 @@ func (s *stream) framingField(c *protocol.Context, d protocol.Dir, sd *side, nam
 				f.upgrade = toHTTP2
 			case len(value) >= 3 && fold(value[:3], "tls"):
 				f.upgrade = toTLS
+			case fold(value, "websocket"):
+				f.upgrade = toWebSocket
 			default:
 				f.upgrade = toOther
 			}

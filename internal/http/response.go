@@ -81,8 +81,15 @@ func (s *stream) upgraded(c *protocol.Context, d protocol.Dir, sd *side) outcome
 	s.answered(c, d, sd)
 	s.emit(c, tx)
 	s.leave(sd)
-	if u == toHTTP2 || u == toTLS {
+	switch u {
+	case toHTTP2, toTLS:
 		return handover
+	case toWebSocket:
+		// Not before there is something to look at: it may stay at that.
+		if r := &s.side[d.Reverse()]; r.tx == nil {
+			sd.state, r.state = turned, turned
+			return again
+		}
 	}
 	return finished
 }

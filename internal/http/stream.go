@@ -28,6 +28,7 @@ const (
 	inTrailer
 	openBody // until the connection closes
 	held     // after CONNECT: whose bytes these are, the response will tell
+	turned   // what follows is another protocol's
 	lost     // looking for the next message
 )
 
@@ -38,6 +39,7 @@ const (
 	noUpgrade upgrade = iota
 	toHTTP2
 	toTLS
+	toWebSocket
 	toOther
 )
 
@@ -170,6 +172,8 @@ func (s *stream) step(c *protocol.Context, d protocol.Dir, sd *side, b []byte) (
 		return len(b), again
 	case held:
 		return s.hold(b)
+	case turned:
+		return 0, handover
 	default:
 		return s.search(sd, b)
 	}
@@ -190,6 +194,8 @@ func (s *stream) Gap(c *protocol.Context, d protocol.Dir, n int) protocol.Status
 	case openBody:
 		s.missed(sd, missing)
 		return protocol.More
+	case turned:
+		return protocol.Done
 	case held, lost:
 		return protocol.More
 	case fixedBody, inChunk:
@@ -245,7 +251,7 @@ func (s *stream) End(c *protocol.Context) {
 		switch sd.state {
 		case inHead:
 			s.cutHead(c, dir, sd)
-		case atStart, held, lost:
+		case atStart, held, lost, turned:
 		default:
 			if sd.role == responses {
 				s.endMessage(c, dir, sd, sd.state == openBody && c.Closed[d])

@@ -11,7 +11,7 @@ import (
 // word in lower case.
 var appsOf = map[string][]string{
 	"dtls":          {"dtls"},
-	"http":          {"http", "http2"},
+	"http":          {"http", "http2", "websocket"},
 	"websocket":     {"websocket", "http"},
 	"grpc":          {"http2"},
 	"winrm":         {"http"},

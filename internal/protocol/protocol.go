@@ -52,6 +52,8 @@ type Peek struct {
 	ClientPort, ServerPort uint16
 	Midstream              bool // the beginning of the flow was not seen: Data may start anywhere
 	End                    bool // no more bytes will come: Maybe means No
+	// After is the name of the parser that returned Switch before these bytes; empty at the beginning of a flow.
+	After string
 	// Reversed is set by a probe that answers Yes or Likely and knows from the content that the sender is the
 	// server although Dir says ToServer, or the other way round. It is heeded only where the roles are a guess.
 	Reversed bool
