@@ -24,7 +24,7 @@ var (
 	innerOption = regexp.MustCompile(`(?i)((?:^|\s)(?:--?|/)(?:` + secretName + `|p|pw)\s+)("[^"]*"|'[^']*'|\S+)`)
 	// -pSECRET of programs that are known for it.
 	glued      = regexp.MustCompile(`^-p.+`)
-	innerGlued = regexp.MustCompile(`((?:^|[\s/])(?:mysql\w*|mariadb[\w-]*|sshpass|7z[ar]?)\s(?:[^|;&]*\s)?-p)\S+`)
+	innerGlued = regexp.MustCompile(`((?:^|[\s/])(?:mysql\w*|mariadb[\w-]*|sshpass|7z[ar]?)\s(?:[^|;&]*\s)?-p)[^\s"']+`)
 	pair       = regexp.MustCompile(`^([^\s:%/]+[:%]).+`)
 )
 
