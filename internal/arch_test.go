@@ -32,6 +32,7 @@ var mayImport = map[string][]string{
 	"telemetry": {"judge", "jsonl"},
 	"engine":    {"capture", "packet", "flows", "protocol", "judge", "eve", "output"},
 	"learn":     {"judge", "names", "manifest", "strict"},
+	"report":    {"judge", "allowlist", "manifest"},
 
 	"tls":  {"protocol", "eve"},
 	"quic": {"protocol", "eve", "tls"},

@@ -87,7 +87,7 @@ conversations of monitored hosts by the manifests of the products that run there
 			return usagef("no command given")
 		},
 	}
-	root.AddCommand(newReplay(), newCheck(), newDemo(), newManifest(), newExplain(), newLearn(), newVersion())
+	root.AddCommand(newReplay(), newCheck(), newDemo(), newManifest(), newExplain(), newLearn(), newVerifyRelease(), newVersion())
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return usagef("%v (see %s --help)", err, cmd.CommandPath())
 	})
