@@ -103,7 +103,7 @@ func (d *draft) token(n *node) {
 	}
 	d.version = n.str()
 	if serial, err := strconv.ParseUint(n.str(), 10, 63); err == nil {
-		d.m.Serial = serial
+		d.m.Serial = max(d.m.Serial, serial)
 	}
 }
 

@@ -213,6 +213,10 @@ func (t *csvTable) row(at spot, fields []string) {
 	if !t.service(at, &c, l, get("port"), get("transport"), get("method")) {
 		return
 	}
+	if m, known := manifest.LookupMethod(c.Method); known && c.Transport != manifest.AnyIP && m.Transport != c.Transport && !(m.Transport.HasPorts() && c.Transport.HasPorts()) {
+		t.lose(at, "the method "+m.Name, "%s does not carry it; any protocol is allowed", c.Transport)
+		c.Method = ""
+	}
 	id := get("id")
 	if id == "" {
 		id = strings.TrimPrefix(strings.TrimPrefix(host, "*."), ".")
@@ -279,7 +283,7 @@ func (t *csvTable) service(at spot, c *manifest.Communication, l location, ports
 		for _, p := range known.ports {
 			c.Ports = append(c.Ports, manifest.Port{First: p, Last: p})
 		}
-	case transport == "" && method == "":
+	case transport == "" && method == "" && l.scheme == "":
 		c.Transport = manifest.AnyIP
 	default:
 		c.Ports = allPorts()

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"netsensor/internal/manifest"
@@ -51,7 +53,6 @@ type draft struct {
 type pendingLoss struct {
 	at        spot
 	what, why string
-	place     string
 }
 
 func newDraft(o Options) *draft {
@@ -71,7 +72,24 @@ func (d *draft) lose(at spot, what, why string, args ...any) {
 	if len(args) > 0 {
 		why = fmt.Sprintf(why, args...)
 	}
-	d.losses = append(d.losses, pendingLoss{at: at, what: clip(what), why: clip(why)})
+	d.losses = append(d.losses, pendingLoss{at: at, what: shown(what), why: shown(why)})
+}
+
+// shown bounds a line for people, and escapes what a terminal might obey.
+func shown(s string) string {
+	const most = 400
+	if len(s) > most {
+		cut := most
+		for !utf8.RuneStart(s[cut]) {
+			cut--
+		}
+		s = s[:cut] + "…"
+	}
+	if strings.ContainsFunc(s, func(c rune) bool { return !unicode.IsPrint(c) }) {
+		s = strconv.Quote(s)
+		s = s[1 : len(s)-1]
+	}
+	return s
 }
 
 // fail notes an error that makes the file useless.
@@ -150,7 +168,7 @@ func (d *draft) placed() []Loss {
 				place.WriteString(": " + p)
 			}
 		}
-		all = append(all, Loss{Place: place.String(), What: l.what, Why: l.why})
+		all = append(all, Loss{Place: shown(place.String()), What: l.what, Why: l.why})
 	}
 	if d.more > 0 {
 		all = append(all, Loss{Place: d.sources[0].base, What: fmt.Sprintf("%d more", d.more), Why: fmt.Sprintf("only the first %d are listed", maxLosses)})
@@ -343,17 +361,31 @@ func (d *draft) variable(at spot, words string, v manifest.Variable, origin map[
 	return id
 }
 
+// maxPorts is how many ranges of ports one communication of a manifest may have.
+const maxPorts = 1000
+
 // add appends a communication and gives it an id made of words.
-func (d *draft) add(words string, c manifest.Communication, origin map[string]any) *manifest.Communication {
-	c.ID = d.unique("communication", words)
+func (d *draft) add(words string, c manifest.Communication, origin map[string]any) {
 	c.Reason = clip(c.Reason)
 	c.Operator = clip(c.Operator)
 	c.SystemType = clip(c.SystemType)
 	if origin != nil {
+		for _, name := range sortedNames(origin) {
+			if s, ok := origin[name].(string); ok {
+				origin[name] = clip(s)
+			}
+		}
 		c.Extensions = strict.Extensions{"x-origin": raw(origin)}
 	}
-	d.m.Communications = append(d.m.Communications, c)
-	return &d.m.Communications[len(d.m.Communications)-1]
+	for ports := c.Ports; ; {
+		n := min(len(ports), maxPorts)
+		c.Ports, ports = ports[:n:n], ports[n:]
+		c.ID = d.unique("communication", words)
+		d.m.Communications = append(d.m.Communications, c)
+		if len(ports) == 0 {
+			return
+		}
+	}
 }
 
 // uri returns s when a manifest may hold it; else it is lost.
@@ -414,31 +446,29 @@ func prefixList(all []netip.Prefix) []manifest.CIDR {
 	return kept
 }
 
-// rawNode returns a node as JSON, for x- members.
-func rawNode(n *node) json.RawMessage {
-	var v func(*node) any
-	v = func(n *node) any {
-		switch n.kind {
-		case text:
-			return n.text
-		case number:
-			return json.Number(n.text)
-		case boolean:
-			return n.text == "true"
-		case array:
-			list := make([]any, len(n.items))
-			for i, e := range n.items {
-				list[i] = v(e)
-			}
-			return list
-		case object:
-			all := make(map[string]any, len(n.items))
-			for _, e := range n.items {
-				all[e.name] = v(e)
-			}
-			return all
+// rawNode returns a node as JSON, for x- members. What is nested deep is cut off, as are long strings.
+func rawNode(n *node) json.RawMessage { return raw(n.plain(16)) }
+
+func (n *node) plain(depth int) any {
+	switch {
+	case n.kind == text:
+		return clip(n.text)
+	case n.kind == number && len(n.text) < 100:
+		return json.Number(n.text)
+	case n.kind == boolean:
+		return n.text == "true"
+	case n.kind == array && depth > 0:
+		list := make([]any, len(n.items))
+		for i, e := range n.items {
+			list[i] = e.plain(depth - 1)
 		}
-		return nil
+		return list
+	case n.kind == object && depth > 0:
+		all := make(map[string]any, len(n.items))
+		for _, e := range n.items {
+			all[clip(e.name)] = e.plain(depth - 1)
+		}
+		return all
 	}
-	return raw(v(n))
+	return nil
 }

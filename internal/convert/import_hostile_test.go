@@ -132,12 +132,20 @@ func TestImportBounded(t *testing.T) {
 		{"ports", profile(`{"identifier": "x", "ipAddress": "192.0.2.1", "ports": [` + many(65_000, func(i int) string { return fmt.Sprintf(`{"protocol": "TCP", "port": %d}`, i+1) }) + `]}`)},
 		{"scattered ports", profile(`{"identifier": "x", "ipAddress": "192.0.2.1", "ports": [` + many(30_000, func(i int) string { return fmt.Sprintf(`{"protocol": "TCP", "port": %d}`, 2*i+1) }) + `]}`)},
 		{"names", profile(`{"identifier": "x", "dnsNames": [` + many(100_000, func(i int) string { return fmt.Sprintf(`"n%d.example"`, i) }) + `]}`)},
+		{"long words", mudWith(ace(strings.Repeat("a\\u0001", 50_000), `"ipv4": {"ietf-acldns:dst-dnsname": "a.example", "`+strings.Repeat("x", 100_000)+`": 1}`)+
+			","+ace(strings.Repeat("b", 100_000), `"ietf-mud:mud": {"controller": "`+strings.Repeat("c", 100_000)+`"}`), "")},
+		{"long arguments", strings.Replace(profile(""), `"egress": [`, `"execs": [{"path": "/bin/`+strings.Repeat("a", 70_000)+`"}, {"path": "/a", "args": ["a", "`+strings.Repeat("a", 70_000)+`"]}], "egress": [`, 1)},
+		{"deep data", `{"bomFormat": "CycloneDX", "services": [{"name": "` + strings.Repeat("s", 100_000) + `", "endpoints": ["https://a.example"], "data": ` +
+			strings.Repeat("[", 55) + `"` + strings.Repeat("d", 100_000) + `"` + strings.Repeat("]", 55) + `}]}`},
 		{"documents", strings.Repeat("---\napiVersion: spdx.softwarecomposition.kubescape.io/v1beta1\n", 2000)},
 	} {
 		begun := time.Now()
 		made, err := Import([]File{{Name: "in", Data: []byte(c.text)}}, Options{})
 		if took := time.Since(begun); took > 20*time.Second {
 			t.Errorf("%s: %v", c.name, took)
+		}
+		if err != nil && strings.Contains(err.Error(), "the manifest made of") {
+			t.Errorf("%s: %v", c.name, err)
 		}
 		if err == nil && len(made.Losses) > maxLosses+1 {
 			t.Errorf("%s: %d losses", c.name, len(made.Losses))

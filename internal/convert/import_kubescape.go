@@ -195,7 +195,10 @@ func (d *draft) kubescapePods(e, pods, namespaces *node) string {
 		if s.n == nil {
 			continue
 		}
-		origin[s.name] = string(rawNode(s.n))
+		if origin[s.name] = string(rawNode(s.n)); len(origin[s.name]) > 8000 {
+			d.fail(s.n.spot(), "a selector of %d bytes", len(origin[s.name]))
+			return ""
+		}
 		text = append(text, s.name+" "+origin[s.name])
 		if labels := s.n.member("matchLabels"); labels != nil {
 			for _, l := range labels.items {

@@ -8,6 +8,9 @@ import (
 	"netsensor/internal/strict"
 )
 
+// maxArg bounds programs and arguments, in bytes: a manifest's strings have at most 64 KiB.
+const maxArg = 8000
+
 // kubescapeExec makes a command of a program and its arguments. In a profile "*" is a star and "⋯" stands for one
 // segment or argument; in a manifest "*" stands for any characters.
 func (d *draft) kubescapeExec(e *node, role string) {
@@ -17,6 +20,9 @@ func (d *draft) kubescapeExec(e *node, role string) {
 		d.lose(e.member("envs").spot(), "the environment of "+strict.Quote(program), "a manifest does not restrict it")
 	}
 	switch {
+	case len(program) > maxArg:
+		d.lose(e.spot(), "the program "+strict.Quote(program), "too long; left out")
+		return
 	case !strings.HasPrefix(program, "/"):
 		d.lose(e.spot(), "the program "+strict.Quote(program), "not an absolute path; left out")
 		return
@@ -60,6 +66,10 @@ func (d *draft) kubescapeExec(e *node, role string) {
 func (d *draft) kubescapeArg(a *node, last bool, c *manifest.Command) bool {
 	s := a.str()
 	switch {
+	case len(s) > maxArg:
+		c.Args = append(c.Args, "*")
+		d.lose(a.spot(), "the argument "+strict.Quote(s), "too long; any arguments are allowed from here on")
+		return false
 	case s == ellipsis+ellipsis:
 		c.Args = append(c.Args, "*")
 		if !last {

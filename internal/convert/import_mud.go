@@ -165,7 +165,7 @@ func (d *draft) mudACLs(acls *node, from, to map[string]*node) []*mudRule {
 					continue
 				}
 				if r := d.mudACE(ace, use.from); r != nil {
-					r.acl, r.kind = name, kind
+					r.acl, r.kind = clip(name), kind
 					rules = append(rules, r)
 				}
 			}
@@ -195,7 +195,7 @@ type mudRule struct {
 
 // mudACE returns nil for an entry that allows nothing that a manifest can say.
 func (d *draft) mudACE(ace *node, from bool) *mudRule {
-	r := &mudRule{node: ace, from: from, ace: d.str(ace, "name"), transport: manifest.AnyIP}
+	r := &mudRule{node: ace, from: from, ace: clip(d.str(ace, "name")), transport: manifest.AnyIP}
 	d.others(ace, "not known; left out", "name", "matches", "actions", "statistics")
 	matches := d.object(ace, "matches")
 	actions := d.object(ace, "actions")

@@ -208,8 +208,8 @@ func (c *mudMatches) class(f *node) bool {
 			return c.drop(f, "%s is not a direction", strict.Quote(f.str()))
 		}
 	case "controller", "manufacturer", "model":
-		if f.str() == "" {
-			return c.drop(f, "%s wants a value", name)
+		if n := len(f.str()); n == 0 || n > 2000 {
+			return c.drop(f, "%s wants a value of 1 to 2000 bytes", name)
 		}
 		c.classes = append(c.classes, mudClass{f, name, f.str()})
 	case "my-controller", "local-networks", "same-manufacturer":
@@ -252,6 +252,13 @@ func (c *mudMatches) settle() bool {
 		// The answer to an echo belongs to the conversation of who has asked: RFC 792, RFC 4443.
 		answer := c.icmpType == "0" || c.icmpType == "129"
 		r.device, r.other = r.from != answer, r.from == answer
+	}
+	switch {
+	case r.method == "TLS" && r.transport == manifest.UDP:
+		r.method = "QUIC" // TLS 1.3 without datagrams of its own
+	case r.method == "DTLS" && r.transport == manifest.TCP, r.method != "" && r.transport != manifest.AnyIP && !r.transport.HasPorts():
+		c.lose(at.spot(), c.whole+": a profile of "+r.method, "%s does not carry it", r.transport)
+		r.method, r.tls = "", nil
 	}
 	if c.unmatched {
 		return false // the loss of the name or address has been noted

@@ -1,6 +1,7 @@
 package convert
 
 import (
+	"slices"
 	"strings"
 
 	"netsensor/internal/manifest"
@@ -31,7 +32,7 @@ func (c *mudMatches) profiles(m *node) bool {
 		}
 		alpn = alpn && len(protocols) > 0
 		for _, a := range protocols {
-			if !contains(t.ALPN, a) {
+			if !slices.Contains(t.ALPN, a) {
 				t.ALPN = append(t.ALPN, a)
 			}
 		}
@@ -50,15 +51,6 @@ func (c *mudMatches) profiles(m *node) bool {
 		c.rule.tls = t
 	}
 	return true
-}
-
-func contains(list []string, s string) bool {
-	for _, l := range list {
-		if l == s {
-			return true
-		}
-	}
-	return false
 }
 
 // profile reads one profile: the lowest version, whether it is DTLS, and the application protocols.
@@ -82,9 +74,12 @@ func (c *mudMatches) profile(p *node) (lowest manifest.TLSVersion, dtls bool, al
 			}
 		case "application-protocol":
 			for _, v := range scalars(f) {
-				if v.text != "" {
-					alpn = append(alpn, v.text)
+				// RFC 7301, section 3.1: 1 to 255 bytes.
+				if v.text == "" || len(v.text) > 255 {
+					c.lose(v.spot(), c.whole+": protocol "+strict.Quote(v.text), "not the name of a protocol; left out")
+					continue
 				}
+				alpn = append(alpn, v.text)
 			}
 		case "action":
 		default:

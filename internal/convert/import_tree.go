@@ -19,7 +19,7 @@ const MaxBytes = 32 << 20
 
 // Bounds of a document that is read. The largest lists of vendors have some 400,000 values.
 const (
-	maxValues  = 2 << 20
+	maxValues  = 1 << 20
 	maxDepth   = 64
 	maxMembers = 64 << 10
 	maxParts   = 1000 // YAML documents in one file
