@@ -3,8 +3,6 @@ package http
 import (
 	"bytes"
 	"io"
-	"sync"
-	"sync/atomic"
 
 	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/gzip"
@@ -38,7 +36,7 @@ func (k coding) with(value []byte) coding {
 }
 
 const (
-	// maxHeld bounds the coded bytes that all streams of a parser hold together.
+	// maxHeld bounds the coded bytes that all streams of a flow table hold together.
 	maxHeld = 64 << 20
 	// maxDecoded and maxRatio bound what one body may become: nothing worth a hash shrinks further, bombs do.
 	maxDecoded = 64 << 20
@@ -47,30 +45,30 @@ const (
 	maxMembers = 64
 )
 
-// decoders are what the streams of one parser share: readers, which are too large for each to have its own, and the
-// count of the bytes they hold.
+// decoders are what the streams of one parser, and thus of one flow table, share: a decoder, which is too large for
+// each to have its own, and the count of the bytes they hold.
 type decoders struct {
-	pool sync.Pool // *decoder
-	held atomic.Int64
+	decoder *decoder // made when it is needed first
+	held    int64
 }
 
 // charge adds n bytes to those that are held, if there is room.
 func (d *decoders) charge(n int64) bool {
-	if d.held.Add(n) <= maxHeld {
-		return true
+	if d.held+n > maxHeld {
+		return false
 	}
-	d.held.Add(-n)
-	return false
+	d.held += n
+	return true
 }
 
 // decode writes to f what b is without its coding, and reports whether that is what a client gets to see. Browsers do
 // not mind a wrong checksum or a missing end, so these are no hiding place. At most limit bytes (or a few thousand
 // more) are written.
 func (d *decoders) decode(k coding, b []byte, limit int64, f *filetype.Hasher) bool {
-	r, _ := d.pool.Get().(*decoder)
-	if r == nil {
-		r = new(decoder)
+	if d.decoder == nil {
+		d.decoder = new(decoder)
 	}
+	r := d.decoder
 	r.src.Reset(b)
 	r.left = limit
 	var ok bool
@@ -80,7 +78,6 @@ func (d *decoders) decode(k coding, b []byte, limit int64, f *filetype.Hasher) b
 		ok = r.inflate(f)
 	}
 	r.src.Reset(nil)
-	d.pool.Put(r)
 	return ok
 }
 

@@ -126,7 +126,7 @@ func TestCoding(t *testing.T) {
 					got, _ := run(t, s, []said{client(get), server(answer)}, func() int { return size })
 					checkFile(t, got, c.size, c.sum, c.kind)
 					s.Reset()
-					if n := d.held.Load(); n != 0 {
+					if n := d.held; n != 0 {
 						t.Errorf("%d bytes held", n)
 					}
 				}
@@ -179,7 +179,7 @@ func TestCodingCut(t *testing.T) {
 		if !strings.Contains(all, fmt.Sprintf(`"gaps":%v,"state":"TRUNCATED","stored":false,"size":%d,`, c.gaps, c.size)) || strings.Contains(all, "sha256") {
 			t.Errorf("got %s", all)
 		}
-		if n := d.held.Load(); n != 0 {
+		if n := d.held; n != 0 {
 			t.Errorf("%d bytes held", n)
 		}
 	}
@@ -188,11 +188,11 @@ func TestCodingCut(t *testing.T) {
 // When all streams together hold too much, a body is only counted.
 func TestCodingBudget(t *testing.T) {
 	d := new(decoders)
-	d.held.Store(maxHeld - 10)
+	d.held = maxHeld - 10
 	b := gzipOf(program)
 	got, _ := run(t, newStream(d), []said{client(get), server(fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s", len(b), b))}, whole)
 	checkFile(t, got, len(program), "", filetype.Other)
-	if n := d.held.Load(); n != maxHeld-10 {
+	if n := d.held; n != maxHeld-10 {
 		t.Errorf("%d bytes held", n)
 	}
 }
@@ -209,8 +209,8 @@ func TestPayload(t *testing.T) {
 			r = r[n:]
 		}
 		p.end(d, true)
-		if got := string(p.file.AppendSum(nil)); got != sumOf(program) || p.file.Size() != int64(len(program)) || d.held.Load() != 0 {
-			t.Errorf("sum %s, size %d, held %d", got, p.file.Size(), d.held.Load())
+		if got := string(p.file.AppendSum(nil)); got != sumOf(program) || p.file.Size() != int64(len(program)) || d.held != 0 {
+			t.Errorf("sum %s, size %d, held %d", got, p.file.Size(), d.held)
 		}
 	}
 }

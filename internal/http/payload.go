@@ -120,7 +120,7 @@ func (p *payload) release(d *decoders) {
 		p.held = nil
 	}
 	if p.charged > 0 {
-		d.held.Add(-p.charged)
+		d.held -= p.charged
 		p.charged = 0
 	}
 }
