@@ -12,7 +12,7 @@ var kit = datagramtest.Kit{Parser: Parser(), Port: 4567}
 
 const (
 	session = "abcdefgh"
-	plain   = "\x38" + session + "\x00\x00\x00\x00\x00"
+	bare    = "\x38" + session + "\x00\x00\x00\x00\x00"
 	answer  = "\x40" + session + "\x01\x00\x00\x00\x00" + session + "\x00\x00\x00\x00"
 	number  = "\x00\x00\x00\x01\x60\x00\x00\x00"
 	signed  = "\x38" + session + "0123456789abcdefghij" + number + "\x00\x00\x00\x00\x00"
@@ -22,8 +22,12 @@ const (
 
 func TestProbe(t *testing.T) {
 	kit.Refuses(t)
-	for _, text := range []string{plain, signed, crypt, crypt3} {
-		kit.Expect(t, "reset", []datagramtest.Step{datagramtest.Client(text)}, "> encrypted")
+	for _, text := range []string{bare, signed, crypt, crypt3} {
+		var want []string
+		if text == crypt || text == crypt3 {
+			want = []string{"> encrypted"}
+		}
+		kit.Expect(t, "reset", []datagramtest.Step{datagramtest.Client(text)}, want...)
 		p := protocol.Peek{Data: []byte("\x00" + string([]byte{byte(len(text))}) + text), Over: protocol.TCP, ServerPort: 443}
 		if m := probe(&p); m != protocol.Yes {
 			t.Errorf("%q over TCP: %d", text, m)
@@ -36,11 +40,11 @@ func TestProbe(t *testing.T) {
 			}
 		}
 	}
-	kit.Expect(t, "answer", []datagramtest.Step{datagramtest.Server(answer)}, "< encrypted")
+	kit.Expect(t, "answer", []datagramtest.Step{datagramtest.Server(answer)})
 	for text, want := range map[string]protocol.Match{
-		plain + "x":                            protocol.No,
+		bare + "x":                             protocol.No,
 		"\x38" + strings.Repeat("\x00", 13):    protocol.No,
-		"\x3f" + plain[1:]:                     protocol.No,
+		"\x3f" + bare[1:]:                      protocol.No,
 		"\x48\x00\x00\x01" + session + session: protocol.No,
 	} {
 		if m := kit.Probe(datagramtest.Client(text)); m != want {
@@ -51,10 +55,6 @@ func TestProbe(t *testing.T) {
 	if m := known.Probe(datagramtest.Client("\x48\x00\x00\x01", session, session)); m != protocol.Likely {
 		t.Errorf("data on the port: %d", m)
 	}
-}
-
-func FuzzOpenVPN(f *testing.F) {
-	kit.Fuzz(f, []datagramtest.Step{datagramtest.Client(signed), datagramtest.Server(answer)})
 }
 
 func BenchmarkRefusal(b *testing.B) { kit.BenchmarkRefusal(b) }
