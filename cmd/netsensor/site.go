@@ -10,6 +10,7 @@ import (
 
 	"netsensor/internal/allowlist"
 	"netsensor/internal/engine"
+	"netsensor/internal/envelope"
 	"netsensor/internal/judge"
 	"netsensor/internal/manifest"
 )
@@ -45,11 +46,16 @@ func (f *siteFlags) load(stderr io.Writer) (*site, error) {
 	case len(f.manifests) == 0:
 		return nil, usagef("--bindings needs --manifest: what was declared?")
 	}
-	manifests, err := manifest.LoadAll(f.manifests)
+	b, err := manifest.LoadBindings(f.bindings)
 	if err != nil {
 		return nil, err
 	}
-	b, err := manifest.LoadBindings(f.bindings)
+	// Whether a key is still trusted is a question of today, not of when packets were captured.
+	trust, err := envelope.NewTrust(b, time.Now())
+	if err != nil {
+		return nil, err
+	}
+	manifests, err := manifest.LoadAllWith(f.manifests, trust.Load)
 	if err != nil {
 		return nil, err
 	}
