@@ -156,7 +156,7 @@ func (f *learnFlags) run(cmd *cobra.Command, args []string) error {
 			say(stderr, "%d conversations and look-ups were left out: the tables were full", draft.Dropped)
 		}
 		if draft.Unwritable > 0 {
-			say(stderr, "%s that no manifest can hold: see x-unexplained", count(uint64(draft.Unwritable), "name"))
+			say(stderr, "%s that no manifest can hold: see x-unexplained", count(uint64(draft.Unwritable), "thing"))
 		}
 		say(stderr, "drafted %s; reasons and owners are the vendor's to state", strings.Join(files, " and "))
 	}

@@ -19,7 +19,7 @@ type Draft struct {
 	Manifest *manifest.Manifest
 	Bindings *manifest.Bindings
 	// Hosts are the product's hosts. Unexplained are the communications of the feature of that name, Dropped what
-	// did not fit into the tables, Unwritable the names that no manifest can hold.
+	// did not fit into the tables, Unwritable what no manifest can hold: odd names, port 0.
 	Hosts, Unexplained int
 	Dropped            uint64
 	Unwritable         int
@@ -261,7 +261,7 @@ func (b *builder) finish() *Draft {
 	if b.dropped > 0 || len(b.unwritable) > 0 {
 		m.Extensions = strict.Extensions{"x-unexplained": encoded(struct {
 			Dropped uint64   `json:"dropped,omitempty"`
-			Names   []string `json:"namesThatNoManifestCanHold,omitempty"`
+			Names   []string `json:"noManifestCanHold,omitempty"`
 		}{b.dropped, sortedKeys(b.unwritable)})}
 	}
 	return &Draft{Manifest: m, Bindings: s, Hosts: len(b.roles), Unexplained: b.odd, Dropped: b.dropped, Unwritable: len(b.unwritable)}

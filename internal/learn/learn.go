@@ -46,7 +46,7 @@ type Collector struct {
 	asked   map[asking]*tally
 	hosts   map[netip.Addr]*served
 	proxies map[netip.AddrPort]bool
-	// dropped counts what came when the tables were full; unwritable the names that no manifest can hold.
+	// dropped counts what came when the tables were full; unwritable is what no manifest can hold.
 	dropped     uint64
 	unwritable  map[string]uint64
 	first, last int64

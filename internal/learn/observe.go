@@ -79,7 +79,7 @@ func (t *tally) join(o *tally) {
 
 // Conversation learns from a conversation that has ended. It never judges.
 func (l *Collector) Conversation(c *judge.Conversation) judge.Outcome {
-	if c.Phase != judge.Ended || housekeeping(c) {
+	if c.Phase != judge.Ended || l.housekeeping(c) {
 		return judge.Outcome{}
 	}
 	client, clientPort := c.Client.Addr().Unmap().WithZone(""), c.Client.Port()
@@ -211,10 +211,14 @@ func (l *Collector) cannotWrite(name string) {
 	}
 }
 
-// maxUnwritable bounds the names that are reported because no manifest can hold them.
+// maxUnwritable bounds what is reported because no manifest can hold it.
 const maxUnwritable = 256
 
 func (l *Collector) record(k key, c *judge.Conversation) {
+	if k.port == 0 && transport(k.proto).HasPorts() {
+		l.cannotWrite("port 0 of " + k.server.String())
+		return
+	}
 	t := l.seen[k]
 	if t == nil {
 		if len(l.seen) >= l.cfg.Max {
@@ -295,7 +299,7 @@ func (l *Collector) question(client netip.Addr, q *judge.Question, now int64) {
 
 // housekeeping reports whether a conversation keeps the network itself going, or goes to a group: the judge looks at
 // neither.
-func housekeeping(c *judge.Conversation) bool {
+func (l *Collector) housekeeping(c *judge.Conversation) bool {
 	server := c.Server.Addr().Unmap()
 	last := server.AsSlice()
 	broadcast := server.Is4() && last[3] == 255
@@ -311,7 +315,7 @@ func housekeeping(c *judge.Conversation) bool {
 				return true
 			}
 		}
-		if broadcast && c.PktsToClient == 0 {
+		if broadcast && c.PktsToClient == 0 && l.internal(server) {
 			return true
 		}
 	}

@@ -94,7 +94,8 @@ type Run struct {
 // Verify sums up what a recorder saw of one product. It fails for the lists of failOn, and for BeyondOld always.
 func Verify(r *Recorder, p *allowlist.Product, against string, run Run, failOn []string) *Verification {
 	m, j := p.Manifest, r.Judge.Report()
-	v := &Verification{Schema: 1, Product: m.Product.Name, Against: against, Captures: run.Captures, Packets: run.Packets, Dropped: r.dropped}
+	v := &Verification{Schema: 1, Product: m.Product.Name, Against: against, Captures: run.Captures, Packets: run.Packets, Dropped: r.dropped,
+		Unseen: []Entry{}, Seen: []Entry{}, Features: []Feature{}, Failed: []string{}}
 	v.Manifest.File, v.Manifest.ID, v.Manifest.Serial, v.Manifest.Digest = m.File, m.ID, m.Serial, m.Digest
 	v.Conversations.Expected, v.Conversations.Unexpected = j.Expected, j.Unexpected
 	v.Conversations.Undecidable, v.Conversations.NotJudged = j.Undecidable, j.NotJudged
