@@ -211,7 +211,7 @@ func errPath(err error) error {
 
 func (s *hostStats) summarise(w io.Writer, took time.Duration) {
 	speed := ""
-	if sec := took.Seconds(); sec > 0 && s.Bytes > 0 {
+	if sec := took.Seconds(); sec > 0.1 { // of less it says nothing
 		speed = fmt.Sprintf(" in %.2f s (%.0f MB/s)", sec, float64(s.Bytes)/sec/1e6)
 	}
 	say(w, "%s, %s, %.1f MB%s", count(uint64(s.files), "file"), count(s.Lines, "line"), float64(s.Bytes)/1e6, speed)

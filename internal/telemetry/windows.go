@@ -268,8 +268,8 @@ func (d *Decoder) sysmonSignature(e *judge.HostEvent, w *windowsFields) {
 	e.Signer, e.SignatureState = given(d.text(w.signature)), given(d.text(w.signatureStatus))
 	signed, _ := w.signed.Plain()
 	switch {
-	case strings.EqualFold(e.SignatureState, "Unavailable") || len(signed) == 0:
-	case strings.EqualFold(string(signed), "false"):
+	case len(signed) == 0:
+	case strings.EqualFold(string(signed), "false"): // with the state "Unavailable"
 		e.Signature = judge.Unsigned
 	case strings.EqualFold(e.SignatureState, "Valid"):
 		e.Signature = judge.SignedValid
