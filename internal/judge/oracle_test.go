@@ -241,6 +241,9 @@ func FuzzConversation(f *testing.F) {
 		c.Names = append(c.Names, Name{n1, SNI, 1}, Name{n2, Host, 2}, Name{n1, Target, 3})
 		c.TLS.CertNames = []string{n1, n2}
 		c.Logins = []Login{{User: n1, Mechanism: n2}}
+		c.Files = []File{{Name: n1, SHA256: n2}, {Name: n2, ToServer: true, Signer: Signer{Kind: "openpgp", Subject: n1}}}
+		c.Leases = []Lease{{MAC: n1, Host: n2}, {MAC: n1, Addr: c.Client.Addr()}, {MAC: "00:00:5e:00:53:01", Addr: c.Server.Addr()}}
+		c.ClientMAC, c.ServerMAC = n1, "00:00:5e:00:53:01"
 		if a, ok := netip.AddrFromSlice(from); ok {
 			c.Client = netip.AddrPortFrom(a, 1)
 		}
