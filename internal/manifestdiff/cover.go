@@ -1,6 +1,7 @@
 package manifestdiff
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"sort"
@@ -156,27 +157,35 @@ func (s addrSet) uncovered(list []manifest.CIDR) []string {
 	return slices.Compact(rest)
 }
 
-// portSet has a bit for each port, and the variables.
+// portSet is a union of port ranges, sorted and apart from each other, and variables.
 type portSet struct {
-	bits      [1 << 16 / 64]uint64
+	ranges    []manifest.Port
 	variables map[string]bool
 }
 
-func newPortSet(list []manifest.Port) *portSet {
-	s := &portSet{variables: make(map[string]bool)}
+func newPortSet(list []manifest.Port) portSet {
+	s := portSet{variables: make(map[string]bool)}
 	for _, p := range list {
 		if p.Variable != "" {
 			s.variables[p.Variable] = true
-			continue
-		}
-		for n := int(p.First); n <= int(p.Last); n++ {
-			s.bits[n/64] |= 1 << (n % 64)
+		} else {
+			s.ranges = append(s.ranges, p)
 		}
 	}
+	slices.SortFunc(s.ranges, func(a, b manifest.Port) int { return cmp.Compare(a.First, b.First) })
+	merged := s.ranges[:0]
+	for _, p := range s.ranges {
+		if n := len(merged); n > 0 && int(p.First) <= int(merged[n-1].Last)+1 {
+			merged[n-1].Last = max(merged[n-1].Last, p.Last)
+			continue
+		}
+		merged = append(merged, p)
+	}
+	s.ranges = merged
 	return s
 }
 
-func (s *portSet) uncovered(list []manifest.Port) []string {
+func (s portSet) uncovered(list []manifest.Port) []string {
 	var rest []string
 	for _, p := range list {
 		if !s.covers(p) {
@@ -186,14 +195,10 @@ func (s *portSet) uncovered(list []manifest.Port) []string {
 	return rest
 }
 
-func (s *portSet) covers(p manifest.Port) bool {
+func (s portSet) covers(p manifest.Port) bool {
 	if p.Variable != "" {
 		return s.variables[p.Variable]
 	}
-	for n := int(p.First); n <= int(p.Last); n++ {
-		if s.bits[n/64]&(1<<(n%64)) == 0 {
-			return false
-		}
-	}
-	return true
+	i := sort.Search(len(s.ranges), func(i int) bool { return p.First < s.ranges[i].First })
+	return i > 0 && p.Last <= s.ranges[i-1].Last
 }

@@ -238,6 +238,36 @@ func TestAddressesAgainstEveryAddress(t *testing.T) {
 	}
 }
 
+func TestPorts(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	draw := func() manifest.Port {
+		first := 1 + r.IntN(30)
+		return manifest.Port{First: uint16(first), Last: uint16(first + r.IntN(8))}
+	}
+	for range 2000 {
+		var list []manifest.Port
+		var has [64]bool
+		for range 1 + r.IntN(5) {
+			p := draw()
+			list = append(list, p)
+			for i := p.First; i <= p.Last; i++ {
+				has[i] = true
+			}
+		}
+		q, want := draw(), true
+		for i := q.First; i <= q.Last; i++ {
+			want = want && has[i]
+		}
+		if newPortSet(list).covers(q) != want {
+			t.Fatalf("%v covers %v: want %t", list, q, want)
+		}
+	}
+	all := []manifest.Port{{First: 1, Last: 65535}, {First: 65535, Last: 65535}, {Variable: "p"}}
+	if rest := newPortSet(all).uncovered([]manifest.Port{{First: 65535, Last: 65535}, {Variable: "p"}, {Variable: "q"}}); len(rest) != 1 || rest[0] != "${q}" {
+		t.Errorf("all ports and a variable leave %v", rest)
+	}
+}
+
 // What a manifest says is no command for a terminal and no markup for a page.
 func TestHostileText(t *testing.T) {
 	b := edit(t, `"reason":"the API"`, `"reason":"\u001b[2J\u202e<img src=x> [a](b) @everyone\nx"`)
