@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -151,7 +152,7 @@ func (d *draft) finish() (*Imported, error) {
 	}
 	d.header()
 	for _, h := range sortedNames(d.shared) {
-		d.lose(spot{src: d.sources[0]}, fmt.Sprintf("the addresses of %d entries", d.shared[h]),
+		d.lose(spot{src: d.sources[0]}, "the addresses of "+entries(d.shared[h]),
 			"their hosting is %q, where an address alone proves nothing; set it to \"dedicated\" where you know better", h)
 	}
 	losses := d.placed()
@@ -196,6 +197,13 @@ func (d *draft) finish() (*Imported, error) {
 		return nil, faults
 	}
 	return &Imported{Manifest: m, JSON: text, Format: d.format, Losses: losses, Assumed: d.assumed}, nil
+}
+
+func entries(n int) string {
+	if n == 1 {
+		return "1 entry"
+	}
+	return strconv.Itoa(n) + " entries"
 }
 
 // raw is for values that cannot fail to be marshalled: strings, and lists and maps of them.

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/net/publicsuffix"
+
 	"netsensor/internal/manifest"
 	"netsensor/internal/strict"
 )
@@ -78,6 +80,9 @@ func (d *draft) mudHeader(about *node) {
 	if u, err := url.Parse(address); err == nil && u.Hostname() != "" {
 		if host, why := plainName(u.Hostname()); why == "" {
 			m.Publisher.Domain, m.Publisher.Name = host, host
+			if zone, err := publicsuffix.EffectiveTLDPlusOne(host); err == nil {
+				m.Publisher.Domain, m.Publisher.Name = zone, zone
+			}
 		}
 	}
 	maker, model, system := d.str(about, "mfg-name"), d.str(about, "model-name"), d.str(about, "systeminfo")

@@ -116,7 +116,7 @@ func (d *draft) mudAdd(all []*conversation) {
 	}
 	for i, family := range []string{"IPv4", "IPv6"} {
 		if n := oneFamily[i]; n > 0 {
-			d.lose(first[i].rule.node.spot(), fmt.Sprintf("%d entries for %s only", n, family), "names and systems of a manifest stand for their addresses of both families")
+			d.lose(first[i].rule.node.spot(), entries(n)+" for "+family+" only", "names and systems of a manifest stand for their addresses of both families")
 		}
 	}
 }

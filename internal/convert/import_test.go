@@ -87,7 +87,7 @@ func TestImport(t *testing.T) {
 		{"asked by the device, answered", "mud", mudWith(
 			ace("a", `"ipv4": {"protocol": 6, "ietf-acldns:dst-dnsname": "UP.Acme.example."}, "tcp": {"destination`+eq+`443}, "ietf-mud:direction-initiated": "from-device"}`),
 			ace("b", `"ipv4": {"protocol": 6, "ietf-acldns:src-dnsname": "UP.Acme.example."}, "tcp": {"source`+eq+`443}}`)),
-			[]string{"a: device > up.acme.example tcp 443"}, []string{"1 entries for IPv4 only"}},
+			[]string{"a: device > up.acme.example tcp 443"}, []string{"1 entry for IPv4 only"}},
 		{"asked by others", "mud", mudWith(
 			ace("a", `"ietf-mud:mud": {"local-networks": [null]}, "ipv4": {"protocol": 6}, "tcp": {"source`+eq+`80}}`),
 			ace("b", `"ietf-mud:mud": {"local-networks": [null]}, "ipv4": {"protocol": 6}, "tcp": {"destination`+eq+`80}, "ietf-mud:direction-initiated": "to-device"}`)),
@@ -214,7 +214,7 @@ func TestImportHeader(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := made.Manifest
-	if m.ID != "https://iot.acme.example/lamp" || m.Serial != 1767315845 || m.Publisher.Name != "Acme" || m.Publisher.Domain != "iot.acme.example" ||
+	if m.ID != "https://iot.acme.example/lamp" || m.Serial != 1767315845 || m.Publisher.Name != "Acme" || m.Publisher.Domain != "acme.example" ||
 		m.Product.Name != "Other" || m.Validity.RefreshHours != 24 || m.Validity.Supported == nil || !*m.Validity.Supported {
 		t.Errorf("%+v", m)
 	}
