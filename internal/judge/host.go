@@ -21,21 +21,20 @@ const (
 	NoUser                        // the user is declared, and reported by number only or not at all
 	NoParent                      // the parent is declared, and not known
 	OwnProgram                    // started as a service under the product's account, and the manifest does not list it
-	HashNotListed                 // only packages are declared, not what is in them
 	NoHash                        // a hash is declared, and no SHA-256 reported
 	SignerHidden                  // the signer is declared by its key, and the host reports its name only
 	HostUnbound                   // the host plays no role
 	HostSuspended                 // its manifest has expired, and its hosts are not to be judged then
 	ElsewhereOnHost               // nothing of a product: not its account, its program, or a child of one
 	CommandsUndeclared            // the manifest has no commands at all
-	SoftwareUndeclared            // the manifest has neither artifacts nor signers of programs
+	SoftwareUndeclared            // the manifest lists no signers of programs, and no artifacts or packages only
 	NotAnAccount                  // a login with an account that no manifest names
 	ForJoining                    // connections and look-ups: evidence about traffic, not judged by themselves
 	hostReasons                   // their number
 )
 
 var hostReasonNames = [hostReasons]string{"", "no-executable", "no-arguments", "ambiguous-arguments", "no-user", "no-parent", "own-program",
-	"hash-not-listed", "no-hash", "signer-hidden", "unbound", "suspended", "not-the-products", "commands-undeclared", "software-undeclared",
+	"no-hash", "signer-hidden", "unbound", "suspended", "not-the-products", "commands-undeclared", "software-undeclared",
 	"no-default-account", "for-joining"}
 
 // String returns the name that users see, empty for NoHostReason.
@@ -135,7 +134,7 @@ func (j *Judge) compileHosts() {
 // reporting returns the host that an event comes from.
 func (j *Judge) reporting(e *HostEvent) *monitored {
 	h := &j.hosts
-	key := e.Host
+	key := strings.ToLower(strings.TrimSuffix(e.Host, "."))
 	if key == "" && len(e.Addrs) > 0 {
 		key = e.Addrs[0].String()
 	}
@@ -146,7 +145,7 @@ func (j *Judge) reporting(e *HostEvent) *monitored {
 			h.procs.clear()
 			h.evicted++
 		}
-		m = &monitored{number: uint32(len(h.known)), name: strings.ToLower(strings.TrimSuffix(key, "."))}
+		m = &monitored{number: uint32(len(h.known)), name: key}
 		h.known[key] = m
 	}
 	fresh := m.products == nil

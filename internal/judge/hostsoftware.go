@@ -133,8 +133,6 @@ func (s *software) judge(e *HostEvent, normal string) hostFinding {
 		f.verdict, f.rule, f.artifact = Unexpected, UnknownHash, a
 	case s.programs:
 		f.verdict, f.rule, f.confidence = Unexpected, UnknownHash, Medium
-	default:
-		f.verdict, f.reason = Undecidable, HashNotListed
 	}
 	return f
 }
