@@ -2,11 +2,21 @@ package main
 
 import (
 	"bytes"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/json"
+	"encoding/pem"
+	"math/big"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/smallstep/pkcs7"
 
 	"netsensor/pcaps"
 )
@@ -92,5 +102,58 @@ func TestSignedSite(t *testing.T) {
 	}
 	if out, _ := netsensor(t, 0, "manifest", "diff", "-b", "site.json", "two.dsse.json", "two.dsse.json"); !strings.Contains(out, "no difference") {
 		t.Errorf("diff: %s", out)
+	}
+}
+
+// TestMUDSignature verifies a MUD file signed by a certificate of an authority made here.
+func TestMUDSignature(t *testing.T) {
+	t.Chdir(t.TempDir())
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Lamp\x1b Ltd"}, KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		NotBefore: time.Now().AddDate(0, 0, -1), NotAfter: time.Now().AddDate(0, 0, 1), BasicConstraintsValid: true, IsCA: true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, c, c, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c, err = x509.ParseCertificate(der); err != nil {
+		t.Fatal(err)
+	}
+	file := []byte(`{"ietf-mud:mud":{}}`)
+	cms, err := pkcs7.NewSignedData(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cms.SetDigestAlgorithm(pkcs7.OIDDigestAlgorithmSHA256)
+	if err := cms.AddSigner(c, key, pkcs7.SignerInfoConfig{}); err != nil {
+		t.Fatal(err)
+	}
+	cms.Detach()
+	sig, err := cms.Finish()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string][]byte{
+		"lamp.json": file, "lamp.p7s": sig, "other.json": []byte("{}"), "ca.pem": pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}),
+	} {
+		if err := os.WriteFile(name, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	verify := func(want int, file string, more ...string) (string, string) {
+		return netsensor(t, want, append([]string{"manifest", "verify", "--mud", file, "--signature", "lamp.p7s", "--ca", "ca.pem"}, more...)...)
+	}
+	if out, _ := verify(0, "lamp.json"); !strings.Contains(out, "lamp.json: signed by \"CN=") || strings.Contains(out, "\x1b") {
+		t.Errorf("%q", out)
+	}
+	verify(0, "lamp.json", "--at", "now")
+	verify(1, "lamp.json", "--at", "2001-01-01T00:00:00Z")
+	verify(2, "lamp.json", "--at", "yesterday")
+	if _, errs := verify(1, "other.json"); !strings.Contains(errs, "the MUD file's signature does not hold") {
+		t.Errorf("another file: %q", errs)
 	}
 }
