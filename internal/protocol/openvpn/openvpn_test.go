@@ -57,4 +57,20 @@ func TestProbe(t *testing.T) {
 	}
 }
 
+func TestProbeTCP(t *testing.T) {
+	for text, want := range map[string]protocol.Match{
+		"": protocol.No, "\x00": protocol.Maybe, "\x05": protocol.No, "\x00\x0e": protocol.Maybe,
+		"\x00\x0d" + bare: protocol.No, "\x00\x0e\x18": protocol.No, "\x04\xff" + bare: protocol.No,
+		"\x00\x20\x38": protocol.Maybe, "\x00\x20\x20": protocol.No, "\x00\x0e" + bare + "rest": protocol.Yes,
+	} {
+		p := protocol.Peek{Data: []byte(text), Over: protocol.TCP, ServerPort: 443}
+		if m := probe(&p); m != want {
+			t.Errorf("%q: %d, want %d", text, m, want)
+		}
+		if p.End = true; want == protocol.Maybe && len(text) > lengthLen && probe(&p) != protocol.No {
+			t.Errorf("%q and no more: not refused", text)
+		}
+	}
+}
+
 func BenchmarkRefusal(b *testing.B) { kit.BenchmarkRefusal(b) }

@@ -102,7 +102,7 @@ func (s *stream) message(c *protocol.Context, d protocol.Dir, id uint32, b []byt
 		if len(q.bytes) > maxHeld {
 			s.release(c, d)
 		}
-	case !q.begun && q.held == 0:
+	case !q.begun:
 		// The beginning was not captured.
 		q.next = id + 1
 		s.miss(c, d)

@@ -230,6 +230,63 @@ func TestLoss(t *testing.T) {
 	}
 }
 
+func TestWindow(t *testing.T) {
+	hello := handshake(t, cryptotls.VersionTLS12)[0].Bytes
+	for last, want := range map[uint32]bool{1: true, 1 + maxAhead: true, maxAhead: false, 2 * maxAhead: true, 1 + 2*maxAhead: false} {
+		u, r := newTunnel(0), new(streamtest.Recorder)
+		s, c := Parser().New(), newContext(r)
+		for _, id := range []uint32{2, 5, last} { // 1 comes last or never
+			var b []byte
+			if id == 2 {
+				b = hello
+			}
+			s.Feed(c, 0, u.packet(0, control1, id, b).Bytes)
+		}
+		if got := strings.Contains(strings.Join(r.Lines, ""), "vpn.example.org"); got != want {
+			t.Errorf("message 2 was handed over after message %d: %v", last, got)
+		}
+	}
+}
+
+// glutton wants ever more bytes and consumes none.
+type glutton struct{ protocol.Stream }
+
+func (glutton) Feed(*protocol.Context, protocol.Dir, []byte) (int, protocol.Status) {
+	return 0, protocol.More
+}
+
+func (glutton) End(*protocol.Context) {}
+
+func TestUnread(t *testing.T) {
+	s, c, u := newStream(func() protocol.Stream { return glutton{} }), newContext(nowhere{}), newTunnel(16)
+	st, n := protocol.More, 0
+	for id := uint32(1); st == protocol.More && id < 100; id++ {
+		_, st = s.Feed(c, 0, u.packet(0, control1, id, make([]byte, 1000)).Bytes)
+		n += 1000
+	}
+	if st != protocol.Failed || n > maxUnread+1000 {
+		t.Errorf("status %d after %d bytes", st, n)
+	}
+	s.End(c)
+}
+
+func TestGap(t *testing.T) {
+	inner := handshake(t, cryptotls.VersionTLS12)
+	for d := range protocol.Dir(2) {
+		p := framed(newTunnel(20).carry(inner, 1<<14))
+		lines := streamtest.Run(Parser(), slices.Insert(p, 3, streamtest.Lose(d, 10))...)
+		if got := strings.Join(events(lines), "\n"); strings.Contains(got, `"sni"`) != (d == 1) || strings.Contains(got, `"fingerprint"`) != (d == 0) {
+			t.Errorf("after a loss in direction %d: %s", d, got)
+		}
+		f := streamtest.NewTable(Parser(), new(streamtest.Recorder))
+		f.Do(p[0])
+		f.Do(streamtest.Lose(d, 10))
+		if f.Do(streamtest.Lose(d.Reverse(), 10)); f.Status != protocol.Done {
+			t.Errorf("after a loss in both directions: %d", f.Status)
+		}
+	}
+}
+
 func TestSessions(t *testing.T) {
 	first, second := handshake(t, cryptotls.VersionTLS12), handshake(t, cryptotls.VersionTLS13)
 	half := newTunnel(20).carry(first[:1], 100)
@@ -334,6 +391,15 @@ func TestLaterLayout(t *testing.T) {
 			if l, ok := laterLayout(s.Bytes); !ok || int(l) != signature {
 				t.Errorf("signature of %d bytes: %d, %v in %q", signature, l, ok, s.Bytes)
 			}
+		}
+	}
+	u := newTunnel(0)
+	for _, b := range [][]byte{
+		u.packet(0, ack1, 0, nil, 3, 1<<20).Bytes, u.packet(0, control1, 1<<20, nil).Bytes, u.packet(0, ack1, 0, nil).Bytes,
+		append(u.packet(0, ack1, 0, nil, 3).Bytes, 0), u.packet(0, control1, 1, nil, make([]uint32, maxAcks+1)...).Bytes,
+	} {
+		if l, ok := laterLayout(b); ok {
+			t.Errorf("%q: %d", b, l)
 		}
 	}
 	for _, text := range []string{crypt, crypt3, "\x20" + session + "\x00\x00\x01\x02" + number[4:] + crypt[17:] + "more"} {
