@@ -289,12 +289,16 @@ func (d *draft) atlassian(sources []*source) {
 			regions = "global"
 		}
 		perimeter := d.str(e, "perimeter")
-		products, directions := []string{"Atlassian"}, 0
+		products := []string{"Atlassian"}
 		if p := scalarsOf(e.member("product")); len(p) > 0 {
 			products = p
 		}
-		for _, direction := range scalarsOf(e.member("direction")) {
-			directions++
+		all := scalarsOf(e.member("direction"))
+		if len(all) == 0 {
+			d.lose(e.spot(), "the range "+prefix, "it has no direction; taken as addresses that the customer connects to")
+			all = []string{"ingress"}
+		}
+		for _, direction := range all {
 			if direction != "ingress" && direction != "egress" {
 				d.lose(e.spot(), "the direction "+direction, "not known; left out")
 				continue
@@ -303,9 +307,6 @@ func (d *draft) atlassian(sources []*source) {
 				words := strings.TrimSuffix(p+"-"+perimeter, "-")
 				g.add(e.spot(), prefix, words, p, strings.TrimSuffix(p+", "+perimeter, ", "), direction == "egress")
 			}
-		}
-		if directions == 0 {
-			d.lose(e.spot(), "the range "+prefix, "it has no direction; left out")
 		}
 		if regions != "global" && !d.regions {
 			d.regions = true

@@ -87,7 +87,11 @@ func (d *draft) kubescapeProfile(p *node) {
 		}
 	}
 	if containers == 0 {
-		d.kubescapeContainer(spec, workload, "Container of "+workload)
+		words, description := workload, "Container of "+workload
+		if n := labels.member("kubescape.io/workload-container-name").str(); n != "" {
+			words, description = workload+"-"+n, "Container "+n+" of "+workload
+		}
+		d.kubescapeContainer(spec, words, description)
 	}
 }
 

@@ -2,6 +2,7 @@ package convert
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -225,5 +226,24 @@ func TestImportHeader(t *testing.T) {
 	again, err := Import([]File{{Name: "/some/where/lamp.json", Data: []byte(text)}}, Options{Product: "Other"})
 	if err != nil || string(again.JSON) != string(made.JSON) {
 		t.Error("not deterministic")
+	}
+}
+
+// TestImportDocs wants every format in docs/convert.md.
+func TestImportDocs(t *testing.T) {
+	text, err := os.ReadFile("../../docs/convert.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	names, _ := Formats()
+	for _, n := range names {
+		if !strings.Contains(string(text), "`"+n+"`") {
+			t.Errorf("docs/convert.md does not tell of %s", n)
+		}
+	}
+	for _, c := range columns {
+		if !strings.Contains(string(text), "`"+c.name+"`") {
+			t.Errorf("docs/convert.md does not tell of the column %s", c.name)
+		}
 	}
 }
