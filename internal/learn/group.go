@@ -171,6 +171,9 @@ func (d *drafter) put(k key, t *tally) {
 	case t.inferred == t.flows:
 		id.why = guessed
 	}
+	if id.why != "" && id.kind == address {
+		id.port = 0 // such as file sharing: thousands of peers, each on a port of its own
+	}
 	g := d.groups[id]
 	if g == nil {
 		g = &group{
