@@ -19,7 +19,7 @@ func newDiff() *cobra.Command {
 		Use:   "diff [flags] OLD NEW",
 		Short: "say what a new version of a manifest allows or drops",
 		Long: `diff compares two versions of a manifest by what they allow and says it in the words of the product: features, systems,
-names, ports, accounts. What widens is marked. Signatures are verified with --bindings; signed manifests need it.`,
+names, ports, accounts. What widens is marked. Signatures are verified with --bindings only.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			write := (*manifestdiff.Diff).WriteText
@@ -35,7 +35,7 @@ names, ports, accounts. What widens is marked. Signatures are verified with --bi
 			if failOn != "" && failOn != "widening" {
 				return usagef("--fail-on %s: must be widening", failOn)
 			}
-			load := manifest.Load
+			load := unverified(cmd)
 			if bindings != "" {
 				b, err := manifest.LoadBindings(bindings)
 				if err != nil {

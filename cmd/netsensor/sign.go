@@ -116,15 +116,9 @@ signed as they are. One that lint finds errors in is not signed.`,
 
 // toSign returns the envelope that a signature is to be added to, with a manifest in it that is in order.
 func toSign(path string) (*envelope.Envelope, error) {
-	b, err := envelope.ReadFile(path)
+	e, _, err := open(path)
 	if err != nil {
 		return nil, err
-	}
-	e := envelope.New(b)
-	if envelope.Is(b) {
-		if e, err = envelope.Decode(b); err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
 	}
 	m, err := manifest.Decode(path, e.Unverified())
 	if err != nil {
@@ -135,6 +129,32 @@ func toSign(path string) (*envelope.Envelope, error) {
 		errs = append(errs, errors.New(f.String()))
 	}
 	return e, errors.Join(errs...)
+}
+
+// open reads an envelope, or wraps what a file holds into one.
+func open(path string) (e *envelope.Envelope, signed bool, err error) {
+	b, err := envelope.ReadFile(path)
+	if err != nil || !envelope.Is(b) {
+		return envelope.New(b), false, err
+	}
+	if e, err = envelope.Decode(b); err != nil {
+		return nil, true, fmt.Errorf("%s: %w", path, err)
+	}
+	return e, true, nil
+}
+
+// unverified returns a loader of manifests for looking at them: in envelopes too, whoever signed these, which it says.
+func unverified(cmd *cobra.Command) func(string) (*manifest.Manifest, error) {
+	return func(path string) (*manifest.Manifest, error) {
+		e, signed, err := open(path)
+		if err != nil {
+			return nil, err
+		}
+		if signed {
+			say(cmd.ErrOrStderr(), "%s: its signatures are not verified", path)
+		}
+		return manifest.Decode(path, e.Unverified())
+	}
 }
 
 func writeOutput(cmd *cobra.Command, path string, b []byte) error {
