@@ -41,7 +41,6 @@ type dispatcher struct {
 	dec    packet.Decoder // decodes what goes no further; counted
 	defrag packet.Defrag
 	clock  clock
-	buf    []byte
 }
 
 func (d *dispatcher) prepare(j *job) {
@@ -77,7 +76,6 @@ func (d *dispatcher) open(j *job, i int, f *capture.Frame) uint8 {
 		return 0
 	}
 	d.dec.Decode(&p, f.Link, f.Data, f.Wire)
-	data := f.Data
 	for r := packet.Fragment; r == packet.Fragment; {
 		p.Time = f.Time
 		whole, ok := d.defrag.Add(&p, nil)
@@ -88,13 +86,12 @@ func (d *dispatcher) open(j *job, i int, f *capture.Frame) uint8 {
 			j.special = append(j.special, special{frame: i, pkt: p})
 			return 0
 		}
-		data = whole
 		q := p
-		if r = d.peek.DecodeIP(&q, data); r == packet.Fragment {
+		if r = d.peek.DecodeIP(&q, whole); r == packet.Fragment {
 			p = q
 			continue
 		}
-		j.special = append(j.special, special{frame: i, pkt: p, data: data})
+		j.special = append(j.special, special{frame: i, pkt: p, data: whole})
 		if r == packet.OK {
 			return uint8(q.Shard() % tables)
 		}

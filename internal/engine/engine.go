@@ -21,7 +21,6 @@ type Engine struct {
 	count uint64    // of them in the present capture
 	seen  bool      // a packet was read
 	file  string    // the present capture
-	fresh bool      // the next batch begins a new timeline
 	jobs  chan *job // free ones
 }
 

@@ -11,9 +11,10 @@ func (t *Table) Add(p *packet.Packet, hash, context uint32) {
 		t.Stats.Duplicates++
 		return
 	}
-	f, n, d := t.find(p, hash, context)
+	f, _, d := t.find(p, hash, context)
 	switch {
 	case f == nil:
+		var n uint32
 		f, n = t.insert(hash)
 		d = t.open(f, p, context)
 		t.wheel.put(t, n, p.Time+t.timeout(f))

@@ -142,7 +142,7 @@ func checkFile(t *testing.T, got []string, size int, sum string, kind filetype.K
 		switch {
 		case strings.HasPrefix(l, "fileinfo"):
 			files++
-			if !strings.Contains(l, fmt.Sprintf(`"state":"CLOSED"`)) || !strings.Contains(l, fmt.Sprintf(`"size":%d,`, size)) {
+			if !strings.Contains(l, `"state":"CLOSED"`) || !strings.Contains(l, fmt.Sprintf(`"size":%d,`, size)) {
 				t.Errorf("want size %d: %s", size, l)
 			}
 			if sum != "" && !strings.Contains(l, sum) || sum == "" && strings.Contains(l, "sha256") {

@@ -72,7 +72,6 @@ type pipe struct {
 	rest   [2][]byte
 	ahead  [2]int
 	status protocol.Status
-	after  string // what was unread when the stream ended early
 }
 
 func (p *pipe) feed(d protocol.Dir, b []byte) {

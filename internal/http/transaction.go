@@ -151,7 +151,7 @@ func password(u []byte) (from, to int, ok bool) {
 		return 0, 0, false
 	}
 	start := 0
-	if i := bytes.Index(u, []byte("://")); i >= 0 && i < 16 && bytes.IndexAny(u[:i], "/?#") < 0 {
+	if i := bytes.Index(u, []byte("://")); i >= 0 && i < 16 && !bytes.ContainsAny(u[:i], "/?#") {
 		start = i + 3
 	}
 	end := len(u)

@@ -85,12 +85,12 @@ var stacks = []stack{
 
 // expectation is what gopacket sees in the innermost IP packet.
 type expectation struct {
-	src, dst         netip.Addr
-	proto            uint8
-	sport, dport     uint16
-	ports, truncated bool
-	payload          []byte
-	ok               bool
+	src, dst     netip.Addr
+	proto        uint8
+	sport, dport uint16
+	ports        bool
+	payload      []byte
+	ok           bool
 }
 
 // oracle decodes with gopacket, which panics on some input; ok is false then, and where it saw an error.

@@ -97,7 +97,7 @@ type Parser struct {
 // It returns how many it has consumed; the flow table keeps the rest and hands it over again, longer, when more
 // has come. n may exceed len(b): then that many bytes of the direction are skipped without being shown (a body,
 // an encrypted record). To spare useless calls it may set c.Need to the number of unread bytes it wants to see
-// next time (from the first unread byte, thus more than len(b)-n).
+// next time (from the first unread byte, behind what it skips; thus more than len(b)-n).
 //
 // UDP: Feed is handed one datagram; n is ignored.
 //

@@ -11,7 +11,7 @@ import (
 )
 
 // hostile is what a stranger may put into names: markup of every format, control characters, broken UTF-8.
-const hostile = "x|</a>]]>&\x00\x1b[31m\xff‮`@team`"
+const hostile = "x|</a>]]>&\x00\x1b[31m\xff\u202e`@team`"
 
 func sample() *Verification {
 	v := &Verification{
@@ -42,7 +42,7 @@ func written(t *testing.T, format string) string {
 func TestText(t *testing.T) {
 	for _, format := range []string{"text", "markdown"} {
 		got := written(t, format)
-		for _, bad := range []string{"\x00", "\x1b", "\xff", "‮"} {
+		for _, bad := range []string{"\x00", "\x1b", "\xff", "\u202e"} {
 			if strings.Contains(got, bad) {
 				t.Errorf("%s: %q gets through", format, bad)
 			}

@@ -32,7 +32,6 @@ type doc struct {
 	List   List             `json:"list,omitzero"`
 	Words  []string         `json:"words,omitempty"`
 	Ext    Extensions       `json:"-"`
-	hidden int
 }
 
 func decodeJSON(text string) (doc, *Document, error) {

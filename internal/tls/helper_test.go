@@ -174,7 +174,7 @@ func (f *table) add(d protocol.Dir, b []byte) {
 		f.skip[d] = n - len(f.unread[d])
 		n = len(f.unread[d])
 	}
-	f.need[d] = max(f.c.Need-f.skip[d], 0)
+	f.need[d] = f.c.Need
 	f.unread[d] = append([]byte(nil), f.unread[d][n:]...)
 }
 

@@ -80,7 +80,7 @@ func (s *stream) records(c *protocol.Context, d protocol.Dir, b []byte) (n int, 
 	}
 	for {
 		if n >= len(b) {
-			c.Need = n - len(b) + recordHeader
+			c.Need = recordHeader // counted from where the skipped bytes end
 			return n, protocol.More
 		}
 		rest := b[n:]

@@ -16,7 +16,7 @@ const maxUser = 256
 
 // Authentication choices (RFC 4511, section 4.2; [MS-ADTS], section 5.1.1.1.3 for NTLM outside SASL).
 const (
-	simple        = ber.Context | 0
+	simple        = ber.Context
 	sasl          = ber.Context | ber.Constructed | 3
 	ntlmNegotiate = ber.Context | 10
 	ntlmRespond   = ber.Context | 11
@@ -144,7 +144,7 @@ func (s *stream) bound(c *protocol.Context, d protocol.Dir, id, code int64) {
 // appendUser appends the value of a distinguished name's first element (RFC 4514), or a name of another form as it is.
 func appendUser(dst, name []byte) []byte {
 	first := name
-	if eq := bytes.IndexByte(name, '='); eq > 0 && bytes.IndexAny(name[:eq], `\@/ `) < 0 {
+	if eq := bytes.IndexByte(name, '='); eq > 0 && !bytes.ContainsAny(name[:eq], `\@/ `) {
 		first = name[eq+1:]
 	} else {
 		return append(dst, name[:min(len(name), maxUser)]...)

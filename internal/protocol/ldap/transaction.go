@@ -22,7 +22,6 @@ const (
 type transaction struct {
 	id        int64
 	number    int
-	dir       protocol.Dir
 	request   []byte // the object, empty when the request was not seen
 	responses []byte // objects, separated by commas
 	startTLS  bool

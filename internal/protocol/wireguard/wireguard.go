@@ -22,9 +22,6 @@ const (
 	transportMin  = 32
 )
 
-// offCounter is where a transport message counts.
-const offCounter = 8
-
 // Parser returns the parser of WireGuard, on any port.
 func Parser() protocol.Parser {
 	return protocol.Parser{
