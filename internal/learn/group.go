@@ -156,8 +156,9 @@ func (d *drafter) put(k key, t *tally) {
 		id.kind, id.port = address, k.port
 	}
 	switch m := d.methods[d.endpoint(&k)]; {
-	case (k.method == nothing || k.method == unknown) && m != "":
-		// What was said elsewhere at this endpoint is what was meant here.
+	case m != "" && (k.method == nothing || k.method == unknown && t.inferred == 0):
+		// What was said elsewhere at this endpoint is what was meant here. Where even the direction is a guess, that
+		// would be a second guess.
 		id.method = m
 	case k.method == nothing:
 		id.why = unanswered
