@@ -38,7 +38,7 @@ var mayImport = map[string][]string{
 	"quic": {"protocol", "eve", "tls"},
 	"dns":  {"protocol", "eve"},
 	"ssh":  {"protocol", "eve"},
-	"http": {"protocol", "eve", "protocol/ntlm", "protocol/filetype"},
+	"http": {"protocol", "eve", "dns", "protocol/ntlm", "protocol/filetype"},
 
 	"protocol/openvpn": {"protocol", "eve", "tls"}, // its control channel carries TLS
 

@@ -7,6 +7,7 @@ import (
 	"github.com/klauspost/compress/flate"
 	"github.com/klauspost/compress/gzip"
 
+	"netsensor/internal/protocol"
 	"netsensor/internal/protocol/filetype"
 )
 
@@ -46,10 +47,11 @@ const (
 )
 
 // decoders are what the streams of one parser, and thus of one flow table, share: a decoder, which is too large for
-// each to have its own, and the count of the bytes they hold.
+// each to have its own, the count of the bytes they hold, and what reads DNS.
 type decoders struct {
 	decoder *decoder // made when it is needed first
 	held    int64
+	dns     func() protocol.Stream // see newDNS
 }
 
 // charge adds n bytes to those that are held, if there is room.

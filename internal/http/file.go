@@ -76,6 +76,10 @@ func (s *stream) openFile(sd *side) {
 	if sd.role == responses && tx.isPart() {
 		k = opaque
 	}
+	if k == plain && sd.frame.dns {
+		sd.file.beginMessage(s.decoders, tx.filename(sd.role))
+		return
+	}
 	sd.file.begin(s.decoders, tx.filename(sd.role), k)
 }
 
@@ -98,6 +102,9 @@ func (s *stream) emitFile(c *protocol.Context, d protocol.Dir, sd *side, name []
 
 // fileMoved writes the event of a file, unless it is empty.
 func (s *teller) fileMoved(c *protocol.Context, d protocol.Dir, id int, message protocol.Detail, p *payload, name []byte, whole bool) {
+	if p.message && p.following && whole {
+		s.lookup(c, d, p.held)
+	}
 	p.end(s.decoders, whole)
 	h := &p.file
 	if h.Size() == 0 {

@@ -37,6 +37,7 @@ type message struct {
 	reset  bool
 	heads  int
 	coding coding
+	dns    bool // a DNS message
 	ended  bool
 }
 
@@ -77,8 +78,11 @@ func (x *exchange) add(s *stream2, r role, f hpack.HeaderField) {
 	} else {
 		x.responseField(f)
 	}
-	if f.Name == "content-encoding" {
+	switch f.Name {
+	case "content-encoding":
 		m.coding = m.coding.with([]byte(f.Value))
+	case "content-type":
+		m.dns = isDNS([]byte(f.Value))
 	}
 	if len(m.fields) >= maxFields || m.bytes+size > maxFieldBytes {
 		return
@@ -220,7 +224,11 @@ func (x *exchange) data(s *stream2, r role, b []byte, lost int) {
 			k = opaque
 		}
 		m.file = new(payload)
-		m.file.begin(s.decoders, x.filename(r), k)
+		if k == plain && m.dns {
+			m.file.beginMessage(s.decoders, x.filename(r))
+		} else {
+			m.file.begin(s.decoders, x.filename(r), k)
+		}
 	}
 	if lost > 0 {
 		m.file.skip(s.decoders, int64(lost))

@@ -232,6 +232,10 @@ func (s *stream) framingField(c *protocol.Context, d protocol.Dir, sd *side, nam
 		if fold(name, "content-encoding") {
 			f.coding = f.coding.with(value)
 		}
+	case len("content-type"):
+		if fold(name, "content-type") {
+			f.dns = isDNS(value)
+		}
 	case len("upgrade"):
 		if fold(name, "upgrade") {
 			switch {

@@ -25,6 +25,7 @@ type payload struct {
 	kind      filetype.Kind // of a coded file, once looked at
 	looked    bool
 	following bool // held is all that came
+	message   bool // a DNS message: held although it has no coding
 	lost      bool
 	tail      [4]byte // the last bytes
 	coded     int64   // bytes of a coded file
@@ -37,17 +38,26 @@ func (p *payload) begin(d *decoders, name []byte, k coding) {
 	p.release(d)
 	p.file.Reset(name)
 	p.coding, p.kind, p.coded = k, filetype.Other, 0
-	p.looked, p.lost, p.following = false, false, k == gzipped || k == deflated
+	p.looked, p.lost, p.message, p.following = false, false, false, k == gzipped || k == deflated
 	if k == opaque {
 		p.coding = plain
 		p.file.CountOnly()
 	}
 }
 
+// beginMessage begins a DNS message.
+func (p *payload) beginMessage(d *decoders, name []byte) {
+	p.begin(d, name, plain)
+	p.looked, p.message, p.following = true, true, true
+}
+
 // write takes the next bytes.
 func (p *payload) write(d *decoders, b []byte) {
 	if p.coding == plain {
 		p.file.Write(b)
+		if p.following {
+			p.hold(d, b)
+		}
 		return
 	}
 	p.coded += int64(len(b))
@@ -129,6 +139,7 @@ func (p *payload) release(d *decoders) {
 func (p *payload) skip(d *decoders, n int64) {
 	if p.coding == plain {
 		p.file.Skip(n)
+		p.release(d)
 		return
 	}
 	p.coded += n
@@ -166,6 +177,7 @@ func (p *payload) moved() int64 {
 func (p *payload) end(d *decoders, whole bool) {
 	if p.coding == plain {
 		p.kind = p.file.Kind()
+		p.release(d)
 		return
 	}
 	whole = whole && !p.lost

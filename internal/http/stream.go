@@ -49,6 +49,7 @@ type framing struct {
 	chunked  bool
 	transfer bool // some other transfer coding: until the connection closes
 	coding   coding
+	dns      bool // the body is a DNS message
 	expect   bool // Expect: 100-continue
 	upgrade  upgrade
 }

@@ -14,6 +14,8 @@ type teller struct {
 	past                       uint64 // anomalies that were reported, by bit
 
 	decoders *decoders
+	dns      protocol.Stream  // of DNS over HTTP, made when it is needed first
+	inner    protocol.Context // its
 
 	obs     protocol.Observation
 	facts   [6]protocol.Fact
@@ -22,7 +24,7 @@ type teller struct {
 }
 
 func (s *teller) reset() {
-	s.outcome, s.past = 0, 0
+	s.outcome, s.past, s.dns = 0, 0, nil
 	s.host, s.agent, s.login, s.server = s.host[:0], s.agent[:0], s.login[:0], s.server[:0]
 	if cap(s.scratch) > keepArena {
 		s.scratch = nil
@@ -52,6 +54,7 @@ func (s *teller) announce(c *protocol.Context, tx *transaction, detail protocol.
 		f = append(f, protocol.Fact{Kind: protocol.Login, Text: u, Aux: mechanisms[tx.mechanism], Num: protocol.LoginTried})
 	}
 	s.tell(c, tx, detail, f)
+	s.lookupInURL(c, tx)
 }
 
 // answer tells, when the response's head is known, how a login ended and who answers.
