@@ -29,11 +29,12 @@ race:
 
 # Every fuzz target for a short time. Found inputs land in testdata/fuzz and are committed with their fix.
 fuzz:
-	@log=$$(mktemp); trap 'rm -f "$$log"' EXIT; \
-	for p in $$($(GO) list ./...); do \
-	  for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz'); do \
-	    echo "fuzz $$p $$f"; \
-	    $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1s $$p >"$$log" 2>&1 || { cat "$$log"; exit 1; }; \
+	@tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
+	for dir in $$(grep -rl --include='*_test.go' '^func Fuzz' cmd internal | xargs -n1 dirname | sort -u); do \
+	  $(GO) test -c -fuzz=. -o "$$tmp/fuzz" "./$$dir" || exit 1; \
+	  for f in $$(grep -h '^func Fuzz' "$$dir"/*_test.go | sed 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/'); do \
+	    echo "fuzz $$dir $$f"; \
+	    (cd "$$dir" && "$$tmp/fuzz" -test.run='^$$' -test.fuzz="^$$f\$$" -test.fuzztime=$(FUZZTIME) -test.fuzzminimizetime=1s -test.fuzzcachedir="$$tmp/cache") >"$$tmp/log" 2>&1 || { cat "$$tmp/log"; exit 1; }; \
 	  done; done
 
 # Packets per CPU second beside tcpdump on the same capture, in one sitting.
