@@ -28,7 +28,7 @@ race:
 	$(GO) test -race ./...
 
 # Every fuzz target for a short time. Found inputs land in testdata/fuzz and are committed with their fix. Go's fuzzer
-# at times ends a short run with "context deadline exceeded" and no failing input: such a run is repeated once.
+# at times ends a short run with "context deadline exceeded" and no failing input: such a run is repeated, three times at most.
 fuzz:
 	@tmp=$$(mktemp -d); trap 'rm -rf "$$tmp"' EXIT; \
 	run() { (cd "$$1" && "$$tmp/fuzz" -test.run='^$$' -test.fuzz="^$$2\$$" -test.fuzztime=$(FUZZTIME) -test.fuzzminimizetime=1s -test.fuzzcachedir="$$tmp/cache") >"$$tmp/log" 2>&1; }; \
@@ -36,10 +36,11 @@ fuzz:
 	  $(GO) test -c -fuzz=. -o "$$tmp/fuzz" "./$$dir" || exit 1; \
 	  for f in $$(grep -h '^func Fuzz' "$$dir"/*_test.go | sed 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/'); do \
 	    echo "fuzz $$dir $$f"; \
-	    run "$$dir" "$$f" && continue; \
-	    cat "$$tmp/log"; \
-	    if grep -q 'context deadline exceeded' "$$tmp/log" && ! grep -q 'Failing input written' "$$tmp/log" && run "$$dir" "$$f"; then continue; fi; \
-	    exit 1; \
+	    for try in 1 2 3 4; do \
+	      run "$$dir" "$$f" && break; \
+	      cat "$$tmp/log"; \
+	      if [ $$try = 4 ] || grep -q 'Failing input written' "$$tmp/log" || ! grep -q 'context deadline exceeded' "$$tmp/log"; then exit 1; fi; \
+	    done; \
 	  done; done
 
 # Packets per CPU second beside tcpdump on the same capture, in one sitting.
